@@ -1,0 +1,1 @@
+"""Skipping of nodes whose result could not differ."""

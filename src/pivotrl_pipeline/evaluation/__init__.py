@@ -1,0 +1,1 @@
+"""Success in-domain, accuracy out-of-domain, and intervals."""

@@ -1,0 +1,1 @@
+"""Formats of trajectories and of actions in text, one module each."""

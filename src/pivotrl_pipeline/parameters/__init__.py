@@ -1,0 +1,1 @@
+"""Parameters of the pipelines as validated records; values live in conf/ alone."""

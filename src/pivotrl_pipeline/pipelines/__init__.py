@@ -1,0 +1,1 @@
+"""The six stages, and what feeds them."""

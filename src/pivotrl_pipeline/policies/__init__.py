@@ -1,0 +1,1 @@
+"""Policies: loading, rendering of states, sampling of actions."""

@@ -1,0 +1,62 @@
+"""What a policy is to the rest of the package: token ids in, token ids out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pivotrl_pipeline.records.messages import Action
+from pivotrl_pipeline.records.rollouts import FinishReason
+from pivotrl_pipeline.records.trajectories import State
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingSettings:
+    """How actions are drawn."""
+
+    temperature: float
+    """0 means greedy."""
+    top_p: float
+    """1 keeps the whole distribution."""
+    max_new_tokens: int
+    """Limit per action; reaching it gives `FinishReason.LENGTH`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sampled action as tokens."""
+
+    token_ids: tuple[int, ...]
+    """The stop token included where one was sampled."""
+    logprobs: tuple[float, ...]
+    """One per token, natural log, under the distribution sampled from."""
+    finish_reason: FinishReason
+
+
+class Policy(Protocol):
+    """A model that acts."""
+
+    def render(self, state: State) -> list[int]:
+        """Token ids of the state, ending with the generation prompt."""
+        ...
+
+    def sample(
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[Sequence[int]],
+        settings: SamplingSettings,
+    ) -> list[list[Sample]]:
+        """One sample per prompt and seed, in their order.
+
+        Prompts of one call may be prefixes of each other: each unique token goes
+        through the model once. A sample depends on its prompt, its seed and the
+        settings alone.
+        """
+        ...
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Text with special tokens, without a final stop token."""
+        ...
+
+    def parse(self, text: str) -> Action:
+        """The action in sampled text; never raises."""
+        ...

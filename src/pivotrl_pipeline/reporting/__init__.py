@@ -1,0 +1,1 @@
+"""Summaries a person reads."""

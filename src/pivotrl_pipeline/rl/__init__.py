@@ -1,0 +1,1 @@
+"""Single-turn GRPO on pivots."""

@@ -1,0 +1,1 @@
+"""Drawing actions from a policy: at candidates, and over whole episodes."""

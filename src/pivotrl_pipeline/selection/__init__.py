@@ -1,0 +1,1 @@
+"""Group statistics and the choice of pivots."""

@@ -1,0 +1,1 @@
+"""Verifiers: does a sampled action do what the demonstrated one does?"""
