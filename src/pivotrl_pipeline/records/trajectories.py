@@ -39,7 +39,9 @@ class Trajectory:
 
     def state_before(self, message_index: int) -> "State":
         """Everything the policy sees before the message at ``message_index``."""
-        return State(self.messages[:message_index], self.tools, self.metadata)
+        return State(
+            self.messages[:message_index], self.tools, self.metadata, self.domain
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class State:
     metadata: JsonObject = field(default_factory=dict)
     """The trajectory's; a verifier that rebuilds the environment finds the task here.
     Never rendered."""
+    domain: str = ""
+    """The trajectory's; a verifier may be chosen by it. Never rendered."""
 
 
 @dataclass(frozen=True, slots=True)
