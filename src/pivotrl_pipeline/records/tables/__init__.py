@@ -1,0 +1,44 @@
+"""The tables that cross a pipeline's boundary: every column, its unit and meaning.
+
+Attached with the catalog's ``validator:`` key, so each table is checked when it is
+written and when it is read. Only the catalog imports this package, and only when a
+table is touched: pandera costs a fifth of a second.
+
+Columns are strict. Numbers are never coerced to text or cut to whole numbers; what
+another file format may lose without harm (a column of missing values has no type in
+CSV, a list is a list of Python numbers in JSON) is restored.
+"""
+
+from pivotrl_pipeline.records.tables.base import Table
+from pivotrl_pipeline.records.tables.evaluation import (
+    EvaluationResults,
+    EvaluationSummary,
+    TrainingMetrics,
+)
+from pivotrl_pipeline.records.tables.rollouts import (
+    Pivots,
+    RewardStatistics,
+    Rollouts,
+    SelectionReport,
+    Verdicts,
+)
+from pivotrl_pipeline.records.tables.trajectories import (
+    PivotCandidates,
+    RejectedTrajectories,
+    Trajectories,
+)
+
+__all__ = [
+    "EvaluationResults",
+    "EvaluationSummary",
+    "PivotCandidates",
+    "Pivots",
+    "RejectedTrajectories",
+    "RewardStatistics",
+    "Rollouts",
+    "SelectionReport",
+    "Table",
+    "TrainingMetrics",
+    "Trajectories",
+    "Verdicts",
+]
