@@ -1,0 +1,127 @@
+"""Parameters of the verifiers, told apart by ``kind``.
+
+The YAML of a pipeline names as many verifiers as it likes; the name is what stands in
+the column ``verifier`` of the verdicts::
+
+    verifiers:
+      functional:
+        kind: by_action_type
+        tool_call:
+          kind: tool_call
+          scoring: strict                  # strict, fraction or f1, over several calls
+          strings: {kind: trimmed}         # arguments without a rule of their own
+          arguments:
+            - tool: "*"
+              argument: city
+              comparator: {kind: case_insensitive}
+            - tool: place_order
+              argument: "items[].price"
+              comparator: {kind: numeric_tolerance, absolute: 0.005, relative: 0.0}
+        message:
+          kind: message
+          rule:
+            kind: facts
+            facts: [ids, numbers, dates]
+            added_facts: forbid
+            outcomes: [[placed, ordered], [cancelled, canceled]]
+            min_token_f1: 0.2
+            min_token_f1_without_facts: 0.5
+      exact_match: {kind: exact_match}
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from pivotrl_pipeline.parameters.comparators import (
+    ArgumentRule,
+    FrozenParameters,
+    MessageRule,
+    StringComparatorParameters,
+    known_kind,
+)
+
+
+class ExactMatchParameters(FrozenParameters):
+    """The same action, letter for letter (the strict reward of the paper, Eq. 2)."""
+
+    kind: Literal["exact_match"]
+
+
+class ToolCallParameters(FrozenParameters):
+    """The same calls under the tools' JSON Schemas."""
+
+    kind: Literal["tool_call"]
+    scoring: Literal["strict", "fraction", "f1"]
+    """Reward of k matched among n demonstrated and m sampled calls: `strict` 1 if
+    k = n = m, else 0; `fraction` k / max(n, m); `f1` 2k / (n + m)."""
+    strings: StringComparatorParameters
+    """For strings that no rule names."""
+    arguments: tuple[ArgumentRule, ...]
+    """Rules by tool and argument; the first that fits decides."""
+
+
+class MessageParameters(FrozenParameters):
+    """A message that says the same."""
+
+    kind: Literal["message"]
+    rule: MessageRule
+    """When two messages say the same."""
+
+
+class ByActionTypeParameters(FrozenParameters):
+    """One verifier where calls were demonstrated, one where a message was."""
+
+    kind: Literal["by_action_type"]
+    tool_call: "VerifierParameters"
+    """Judges turns whose demonstrated action calls tools."""
+    message: "VerifierParameters"
+    """Judges turns whose demonstrated action is text."""
+
+
+class ByDomainParameters(FrozenParameters):
+    """One verifier for each domain of the trajectories."""
+
+    kind: Literal["by_domain"]
+    domains: dict[str, "VerifierParameters"] = Field(min_length=1)
+    """By the trajectory's domain; `*` stands for every other one."""
+
+
+class AllOfParameters(FrozenParameters):
+    """The smallest reward of several verifiers."""
+
+    kind: Literal["all_of"]
+    verifiers: tuple["VerifierParameters", ...] = Field(min_length=1)
+    """In the order in which they are asked; the first reward of 0 decides."""
+
+
+class AnyOfParameters(FrozenParameters):
+    """The largest reward of several verifiers."""
+
+    kind: Literal["any_of"]
+    verifiers: tuple["VerifierParameters", ...] = Field(min_length=1)
+    """In the order in which they are asked; the first reward of 1 decides."""
+
+
+AnyVerifierParameters: TypeAlias = (
+    ExactMatchParameters
+    | ToolCallParameters
+    | MessageParameters
+    | ByActionTypeParameters
+    | ByDomainParameters
+    | AllOfParameters
+    | AnyOfParameters
+)
+VerifierParameters: TypeAlias = Annotated[
+    AnyVerifierParameters,
+    Field(discriminator="kind"),
+    known_kind("verifier", AnyVerifierParameters),
+]
+
+for _model in (
+    ByActionTypeParameters,
+    ByDomainParameters,
+    AllOfParameters,
+    AnyOfParameters,
+):
+    _model.model_rebuild()
