@@ -32,7 +32,7 @@ def compute_action_logprobs_plain(
 def _compute_group_logprobs(
     model: "PreTrainedModel", group: ActionGroup, temperature: float
 ) -> torch.Tensor:
-    device = model.get_input_embeddings().weight.device
+    device = model.device
     num_prompt, width = len(group.prompt_ids), group.max_action_tokens
     if width == 0:
         return torch.zeros(len(group.actions), 0, device=device)
