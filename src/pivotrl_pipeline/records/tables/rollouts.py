@@ -122,6 +122,7 @@ class SelectionReport(Table):
     """One candidate a row, kept or not."""
 
     candidate_id: str = pa.Field(unique=True, description="Key.")
+    verifier: str = pa.Field(description="Whose statistics decided.")
     is_pivot: bool = pa.Field(description="Whether the candidate was kept.")
     reason: str = pa.Field(str_matches=SLUG, description="Why, as a slug.")
     reward_mean: float = pa.Field(
@@ -139,6 +140,9 @@ class Pivots(Table):
     trajectory_id: str = pa.Field(description="Key into `trajectories`.")
     turn_index: int = pa.Field(ge=0, description="0-based, counts assistant turns.")
     message_index: int = pa.Field(ge=0, description="0-based, counts messages.")
+    verifier: str = pa.Field(
+        description="Whose statistics decided, and whose rewards are maximised."
+    )
     num_rollouts: int = pa.Field(ge=0, description="Judged samples of the group.")
     reward_mean: float = pa.Field(
         nullable=True, coerce=True, description="Of the deciding verifier, in [0, 1]."

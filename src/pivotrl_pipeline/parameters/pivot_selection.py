@@ -1,0 +1,25 @@
+"""Parameters of the `pivot_selection` pipeline."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PivotSelectionParameters(BaseModel):
+    """Which candidates become pivots (paper, Eq. 5)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    strategy: Literal["all", "mixed", "low_mean"]
+    """`all`: every training turn; `mixed`: variance > 0; `low_mean`: variance > 0 and
+    a reward mean below the threshold (the paper's)."""
+    verifier: str
+    """Whose statistics decide, and whose rewards the update maximises."""
+    low_mean_threshold: float = Field(gt=0, le=1)
+    """Lambda of Eq. 5, in reward."""
+    include_threshold: bool
+    """True keeps a mean equal to the threshold (NVIDIA's released set); the paper's
+    inequality is strict."""
+    keep_all_zero: bool
+    """True keeps turns that no rollout got right (NVIDIA's released set): a reserve
+    that unlocks as the policy improves."""

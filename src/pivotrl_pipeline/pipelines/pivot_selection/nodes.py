@@ -1,0 +1,29 @@
+"""Nodes of stage 4."""
+
+import pandas as pd
+
+from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
+from pivotrl_pipeline.selection import pivots as selection
+from pivotrl_pipeline.selection.strategies import SelectionRule
+
+
+def select_pivots(
+    pivot_candidates: pd.DataFrame,
+    trajectories: pd.DataFrame,
+    reward_statistics: pd.DataFrame,
+    parameters: PivotSelectionParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`pivots` and `selection_report`."""
+    rule = SelectionRule(
+        parameters.strategy,
+        parameters.low_mean_threshold,
+        parameters.include_threshold,
+        parameters.keep_all_zero,
+    )
+    return selection.select_pivots(
+        pivot_candidates,
+        trajectories,
+        reward_statistics,
+        verifier=parameters.verifier,
+        rule=rule,
+    )

@@ -1,0 +1,28 @@
+"""The graph of stage 5."""
+
+from kedro.pipeline import Node, Pipeline
+
+from pivotrl_pipeline.pipelines.rl_update.nodes import update_policy
+
+
+def create_pipeline() -> Pipeline:
+    """`pivots` → `trained_policy`, with the metrics of every update."""
+    return Pipeline(
+        [
+            Node(
+                func=update_policy,
+                inputs={
+                    "pivots": "pivots",
+                    "pivot_candidates": "pivot_candidates",
+                    "trajectories": "trajectories",
+                    "initial_policy": "initial_policy",
+                    "checkpoints": "update_checkpoints",
+                    "policy_parameters": "params:policy",
+                    "verifier_parameters": "params:variance_computation",
+                    "parameters": "params:rl_update",
+                },
+                outputs=["trained_policy", "training_metrics"],
+                name="update_policy",
+            ),
+        ]
+    )

@@ -1,0 +1,26 @@
+"""The graph of stage 2."""
+
+from kedro.pipeline import Node, Pipeline
+
+from pivotrl_pipeline.pipelines.rollout_sampling.nodes import sample_rollouts
+
+
+def create_pipeline() -> Pipeline:
+    """`pivot_candidates` → `rollouts`; samples of earlier runs come from the store."""
+    return Pipeline(
+        [
+            Node(
+                func=sample_rollouts,
+                inputs={
+                    "trajectories": "trajectories",
+                    "pivot_candidates": "pivot_candidates",
+                    "initial_policy": "initial_policy",
+                    "rollout_store": "rollout_store",
+                    "policy_parameters": "params:policy",
+                    "parameters": "params:rollout_sampling",
+                },
+                outputs="rollouts",
+                name="sample_rollouts",
+            ),
+        ]
+    )

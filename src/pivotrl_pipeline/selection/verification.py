@@ -1,0 +1,101 @@
+"""Every verifier's verdict on every rollout."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+from pivotrl_pipeline.errors import VerifierError
+from pivotrl_pipeline.formats.action_text import parse_action
+from pivotrl_pipeline.records.messages import Action
+from pivotrl_pipeline.records.rollouts import FinishReason, Rollout, Verdict
+from pivotrl_pipeline.records.trajectories import PivotCandidate, State, Trajectory
+from pivotrl_pipeline.verifiers.base import Verifier
+from pivotrl_pipeline.verifiers.judging import judge_rollout
+
+PROGRESS_DELAY_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRollout:
+    """One rollout's verdict by one verifier."""
+
+    candidate_id: str
+    sample_index: int
+    verifier: str
+    reward: float | None
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What a verifier is asked at one candidate."""
+
+    candidate_id: str
+    state: State
+    demonstrated_action: Action
+
+
+def verify_rollouts(
+    rollouts: Iterable[Rollout],
+    candidates: Sequence[tuple[Trajectory, Sequence[PivotCandidate]]],
+    verifiers: Mapping[str, Verifier],
+) -> list[JudgedRollout]:
+    """A verdict per rollout and verifier, in the order of the rollouts.
+
+    Equal texts at one state are judged once. A rollout that failed is excluded.
+
+    Raises:
+        VerifierError: If a verifier itself fails; names the candidate.
+    """
+    questions = {
+        candidate.candidate_id: _Question(
+            candidate.candidate_id,
+            trajectory.state_before(candidate.message_index),
+            candidate.demonstrated_action,
+        )
+        for trajectory, of_trajectory in candidates
+        for candidate in of_trajectory
+    }
+    known: dict[tuple[str, str, str, FinishReason], Verdict] = {}
+    judged = []
+    for rollout in tqdm(
+        rollouts, desc="verifying", unit="rollout", delay=PROGRESS_DELAY_SECONDS
+    ):
+        question = questions[rollout.candidate_id]
+        for name, verifier in verifiers.items():
+            key = (name, rollout.candidate_id, rollout.text, rollout.finish_reason)
+            if key not in known:
+                known[key] = _verify(name, verifier, question, rollout)
+            verdict = known[key]
+            judged.append(
+                JudgedRollout(
+                    rollout.candidate_id,
+                    rollout.sample_index,
+                    name,
+                    verdict.reward,
+                    verdict.reason.value,
+                    verdict.detail,
+                )
+            )
+    return judged
+
+
+def _verify(
+    name: str, verifier: Verifier, question: _Question, rollout: Rollout
+) -> Verdict:
+    try:
+        return judge_rollout(
+            verifier,
+            question.state,
+            question.demonstrated_action,
+            parse_action(rollout.text),
+            rollout.finish_reason,
+        )
+    except Exception as error:
+        raise VerifierError(
+            f"Verifier {name!r} failed on candidate {question.candidate_id!r}, sample "
+            f"{rollout.sample_index}: {type(error).__name__}: {error}; a bad action "
+            f"must give a verdict with reward 0, so mend the verifier."
+        ) from error
