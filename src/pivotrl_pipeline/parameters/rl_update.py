@@ -1,0 +1,118 @@
+"""Parameters of the `rl_update` pipeline."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pivotrl_pipeline.errors import ConfigurationError, describe_choices
+
+
+class ObjectiveParameters(BaseModel):
+    """The choices behind the word GRPO that engines disagree on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    baseline: Literal["group_mean", "leave_one_out"]
+    """What a reward is compared with: the mean of its group, or of the others in it."""
+    std_scope: Literal["group", "batch", "none"]
+    """Whose standard deviation divides the advantage. `group`: of the rewards that the
+    baseline is the mean of; `batch`: of all rewards of the update; `none`: nobody's."""
+    std_ddof: Literal[0, 1]
+    """0: population standard deviation; 1: sample standard deviation."""
+    std_epsilon: float = Field(ge=0)
+    """Added to the standard deviation, in reward."""
+    clip_low: float = Field(gt=0, lt=1)
+    """The ratio is clipped below 1 - clip_low."""
+    clip_high: float = Field(gt=0)
+    """The ratio is clipped above 1 + clip_high."""
+    kl_beta: float = Field(ge=0)
+    """Weight of KL(policy || reference policy); 0 needs no reference policy."""
+    kl_estimator: Literal["k1", "k2", "k3"]
+    """Schulman's estimators of that KL from one sampled token."""
+    kl_times_ratio: bool
+    """True multiplies the estimate by the ratio, so that its gradient is the gradient
+    of the KL in the direction named; without it k3 descends the reverse KL."""
+    aggregation: Literal["sequence_mean", "token_mean", "constant"]
+    """How token losses become one number. `sequence_mean`: mean over an action's
+    tokens, then over actions; `token_mean`: over all tokens of the update;
+    `constant`: sum divided by actions x max_new_tokens (Dr. GRPO)."""
+
+    @model_validator(mode="after")
+    def _refuse_a_kl_term_without_gradient(self) -> "ObjectiveParameters":
+        if self.kl_beta > 0 and self.kl_estimator == "k1" and not self.kl_times_ratio:
+            raise ConfigurationError(
+                "kl_estimator is 'k1' with kl_times_ratio false: its gradient is zero "
+                "on average, whatever kl_beta; set kl_times_ratio to true, or "
+                "kl_estimator to 'k2' or 'k3'."
+            )
+        return self
+
+
+class RLUpdateParameters(BaseModel):
+    """Single-turn GRPO on pivots."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    objective: str
+    """The name of one of the presets below."""
+    objective_presets: dict[str, ObjectiveParameters]
+    """Objectives by name; add one to try another."""
+    num_updates: int = Field(ge=1)
+    """Batches of fresh rollouts."""
+    pivots_per_update: int = Field(ge=1)
+    """Rollout groups in an update."""
+    group_size: int = Field(ge=2)
+    """G, actions per pivot; with one action every advantage is 0."""
+    easy_turn_rate: float = Field(ge=0, lt=1)
+    """Share of an update's groups drawn from training turns that are no pivots."""
+    epochs_per_update: int = Field(ge=1)
+    """Optimiser steps on one batch; from the second on the clipping acts."""
+    learning_rate: float = Field(gt=0)
+    """AdamW's, constant after the warm-up."""
+    warmup_updates: int = Field(ge=0)
+    """The learning rate rises linearly over this many updates."""
+    weight_decay: float = Field(ge=0)
+    """AdamW's."""
+    max_gradient_norm: float = Field(gt=0)
+    """Longer gradients are scaled down to this Euclidean norm."""
+    temperature: float = Field(gt=0)
+    """Of the distribution sampled from, and of the log-probabilities in the loss."""
+    top_p: float = Field(gt=0, le=1)
+    """Nucleus mass when sampling; 1 keeps the whole distribution."""
+    max_new_tokens: int = Field(ge=1)
+    """Tokens per action."""
+    tokens_per_forward: int = Field(ge=1)
+    """Tokens that go through the model at once when updating; bounds the memory and
+    does not change the gradient."""
+    heldout_every: int = Field(ge=1)
+    """Updates between two measurements on the held-out turns."""
+    heldout_turns: int = Field(ge=0)
+    """Validation turns of all kinds, pivots or not, in that measurement; 0: none."""
+    keep: Literal["best", "last"]
+    """Which weights become the trained policy: those with the best held-out reward
+    (the initial ones included), or the last ones."""
+    checkpoint_every: int = Field(ge=1)
+    """Updates between two checkpoints; what a kill may cost."""
+    seed: int = Field(ge=0)
+    """Of the order of pivots; each sample derives its own from it."""
+
+    @property
+    def objective_parameters(self) -> ObjectiveParameters:
+        """The preset that ``objective`` names."""
+        return self.objective_presets[self.objective]
+
+    @model_validator(mode="after")
+    def _check_combinations(self) -> "RLUpdateParameters":
+        if self.objective not in self.objective_presets:
+            choices = describe_choices(self.objective, self.objective_presets)
+            raise ConfigurationError(
+                f"rl_update.objective is {self.objective!r}, which is not among "
+                f"rl_update.objective_presets; {choices}"
+            )
+        if self.keep == "best" and self.heldout_turns == 0:
+            raise ConfigurationError(
+                "rl_update.keep is 'best', but rl_update.heldout_turns is 0, so "
+                "nothing says which weights are best; set heldout_turns to 1 or more, "
+                "or keep to 'last'."
+            )
+        return self
