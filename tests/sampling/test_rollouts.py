@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from fakes import ScriptedPolicy, UnusedPolicy, make_candidates, make_trajectory
 
+from fakes import ScriptedPolicy, UnusedPolicy, make_candidates, make_trajectory
 from pivotrl_pipeline.errors import PolicyError
 from pivotrl_pipeline.policies.base import SamplingSettings
 from pivotrl_pipeline.records.rollouts import FinishReason, Rollout

@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
-from typing import cast
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
 from pivotrl_pipeline.records.messages import (
@@ -19,20 +20,21 @@ from pivotrl_pipeline.records.trajectories import PivotCandidate, Split, Traject
 
 def parse_trajectories(table: pd.DataFrame) -> dict[str, Trajectory]:
     """The rows of `trajectories` as records, by their id."""
-    return {row.trajectory_id: _parse_trajectory(row) for row in table.itertuples()}
+    rows = table.to_dict("records")
+    return {row["trajectory_id"]: _parse_trajectory(row) for row in rows}
 
 
 def parse_candidates(table: pd.DataFrame) -> list[PivotCandidate]:
     """The rows of `pivot_candidates` as records, in their order."""
     return [
         PivotCandidate(
-            row.candidate_id,
-            row.trajectory_id,
-            int(row.turn_index),
-            int(row.message_index),
-            Action.from_message(message_from_json(json.loads(row.demonstrated_action))),
+            row["candidate_id"],
+            row["trajectory_id"],
+            row["turn_index"],
+            row["message_index"],
+            parse_action_json(row["demonstrated_action"]),
         )
-        for row in table.itertuples()
+        for row in table.to_dict("records")
     ]
 
 
@@ -53,9 +55,9 @@ def rollouts_to_table(rollouts: Sequence[Rollout]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "candidate_id": [r.candidate_id for r in rollouts],
-            "sample_index": pd.array([r.sample_index for r in rollouts], dtype="int32"),
-            "token_ids": [list(r.token_ids) for r in rollouts],
-            "logprobs": [list(r.logprobs) for r in rollouts],
+            "sample_index": [r.sample_index for r in rollouts],
+            "token_ids": [np.asarray(r.token_ids, dtype=np.int32) for r in rollouts],
+            "logprobs": [np.asarray(r.logprobs, dtype=np.float32) for r in rollouts],
             "text": [r.text for r in rollouts],
             "finish_reason": [r.finish_reason.value for r in rollouts],
             "error": pd.array([r.error for r in rollouts], dtype="str"),
@@ -65,15 +67,15 @@ def rollouts_to_table(rollouts: Sequence[Rollout]) -> pd.DataFrame:
 
 def parse_rollouts(table: pd.DataFrame) -> Iterable[Rollout]:
     """The rows of `rollouts` as records, in their order."""
-    for row in table.itertuples():
+    for row in table.to_dict("records"):
         yield Rollout(
-            row.candidate_id,
-            int(row.sample_index),
-            tuple(map(int, row.token_ids)),
-            tuple(map(float, row.logprobs)),
-            row.text,
-            FinishReason(row.finish_reason),
-            None if pd.isna(row.error) else row.error,
+            row["candidate_id"],
+            row["sample_index"],
+            tuple(row["token_ids"].tolist()),
+            tuple(row["logprobs"].tolist()),
+            row["text"],
+            FinishReason(row["finish_reason"]),
+            None if pd.isna(row["error"]) else row["error"],
         )
 
 
@@ -84,27 +86,25 @@ def records_to_table(records: Sequence[object]) -> pd.DataFrame:
     )
 
 
-def _parse_trajectory(row: object) -> Trajectory:
-    fields = cast("dict[str, object]", row._asdict())  # type: ignore[attr-defined]
-    success = fields["success"]
-    return Trajectory(
-        trajectory_id=cast("str", fields["trajectory_id"]),
-        task_id=cast("str", fields["task_id"]),
-        domain=cast("str", fields["domain"]),
-        messages=tuple(
-            message_from_json(message)
-            for message in json.loads(cast("str", fields["messages"]))
-        ),
-        tools=tuple(
-            parse_tool(tool) for tool in json.loads(cast("str", fields["tools"]))
-        ),
-        success=None if pd.isna(success) else bool(success),  # type: ignore[call-overload]
-        split=Split(cast("str", fields["split"])),
-        metadata=json.loads(cast("str", fields["metadata"])),
-    )
+def parse_action_json(text: str) -> Action:
+    """The demonstrated action of a row of `pivot_candidates`."""
+    return Action.from_message(message_from_json(json.loads(text)))
 
 
 def parse_tool(entry: JsonObject) -> Tool:
     """A tool from its OpenAI entry."""
     function = cast("JsonObject", entry["function"])
     return Tool(cast("str", function["name"]), entry)
+
+
+def _parse_trajectory(row: dict[Hashable, Any]) -> Trajectory:
+    return Trajectory(
+        trajectory_id=row["trajectory_id"],
+        task_id=row["task_id"],
+        domain=row["domain"],
+        messages=tuple(map(message_from_json, json.loads(row["messages"]))),
+        tools=tuple(map(parse_tool, json.loads(row["tools"]))),
+        success=None if pd.isna(row["success"]) else bool(row["success"]),
+        split=Split(row["split"]),
+        metadata=json.loads(row["metadata"]),
+    )

@@ -23,17 +23,15 @@ def render_run_summary(
         "|---|---|--:|--:|--:|--:|--:|",
     ]
     policies = list(dict.fromkeys(evaluation_summary["policy"]))
-    initial, trained = policies[0], policies[-1]
-    rows = evaluation_summary.set_index(["policy", "suite", "task"])
-    for suite, task in rows.loc[trained].index:
-        before, after = (
-            rows.loc[(initial, suite, task)],
-            rows.loc[(trained, suite, task)],
-        )
+    keys = ["suite", "task"]
+    before = evaluation_summary[evaluation_summary["policy"] == policies[0]]
+    after = evaluation_summary[evaluation_summary["policy"] == policies[-1]]
+    rows = after.merge(before[[*keys, "mean"]], on=keys, suffixes=("", "_initial"))
+    for row in rows.to_dict("records"):
+        low, high = 100 * row["change_low"], 100 * row["change_high"]
         lines.append(
-            f"| {SUITE_TITLES[suite]} | {task} | {int(after['num_items'])} "
-            f"| {before['mean']:.1%} | {after['mean']:.1%} "
-            f"| {100 * after['change']:+.1f} "
-            f"| {100 * after['change_low']:+.1f} … {100 * after['change_high']:+.1f} |"
+            f"| {SUITE_TITLES[row['suite']]} | {row['task']} | {row['num_items']} "
+            f"| {row['mean_initial']:.1%} | {row['mean']:.1%} "
+            f"| {100 * row['change']:+.1f} | {low:+.1f} … {high:+.1f} |"
         )
     return "\n".join(lines) + "\n"

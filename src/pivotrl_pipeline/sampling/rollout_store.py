@@ -12,7 +12,6 @@ since the last flush.
 """
 
 import hashlib
-import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,7 +91,7 @@ class RolloutStore:
         temporary = self.folder / f".{name[:16]}-{uuid.uuid4().hex}.tmp"
         try:
             pq.write_table(table, temporary, compression="zstd")
-            os.replace(temporary, shard)
+            temporary.replace(shard)
         finally:
             temporary.unlink(missing_ok=True)
         self._known.update(dict.fromkeys(self._pending, shard))

@@ -82,12 +82,12 @@ def _judge(
 def _to_statistics(report: pd.DataFrame) -> list[RewardStatistics]:
     return [
         RewardStatistics(
-            int(row.num_rollouts),
-            int(row.num_excluded),
-            None if pd.isna(row.reward_mean) else float(row.reward_mean),
-            None if pd.isna(row.reward_variance) else float(row.reward_variance),
+            row["num_rollouts"],
+            row["num_excluded"],
+            None if pd.isna(row["reward_mean"]) else row["reward_mean"],
+            None if pd.isna(row["reward_variance"]) else row["reward_variance"],
         )
-        for row in report.itertuples()
+        for row in report.to_dict("records")
     ]
 
 

@@ -1,0 +1,79 @@
+"""The project as a whole: catalog, parameters, imports."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def registered() -> dict[str, object]:
+    bootstrap_project(PROJECT)
+    from kedro.framework.project import pipelines
+
+    return dict(pipelines)
+
+
+@pytest.fixture(scope="module")
+def catalog_entries() -> set[str]:
+    bootstrap_project(PROJECT)
+    with KedroSession.create(PROJECT) as session:
+        config = session.load_context().config_loader["catalog"]
+    return {name for name in config if not name.startswith("_")}
+
+
+def test_pivot_is_the_six_stages_and_the_default(registered: dict) -> None:
+    stages = [
+        *("ingestion", "rollout_sampling", "variance_computation"),
+        *("pivot_selection", "rl_update", "ood_evaluation"),
+    ]
+    nodes = {node.name for stage in stages for node in registered[stage].nodes}
+
+    assert {node.name for node in registered["pivot"].nodes} == nodes
+    assert registered["__default__"].describe() == registered["pivot"].describe()
+
+
+def test_every_dataset_is_declared_and_every_entry_used(
+    registered: dict, catalog_entries: set[str]
+) -> None:
+    used = {
+        name
+        for pipeline in registered.values()
+        for name in pipeline.datasets()
+        if not name.startswith("params:") and name != "parameters"
+    }
+
+    assert used == catalog_entries
+
+
+def test_node_names_are_function_names(registered: dict) -> None:
+    names = {
+        (node.name, node.func.__name__)
+        for pipeline in registered.values()
+        for node in pipeline.nodes
+    }
+
+    assert all(name == function for name, function in names)
+
+
+def test_registry_imports_neither_torch_nor_transformers() -> None:
+    script = (
+        "import sys\n"
+        "from kedro.framework.startup import bootstrap_project\n"
+        f"bootstrap_project({str(PROJECT)!r})\n"
+        "from kedro.framework.project import pipelines\n"
+        "dict(pipelines)\n"
+        "heavy = {'torch', 'transformers', 'pandera', 'plotly'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == 0, result.stderr
