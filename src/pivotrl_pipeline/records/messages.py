@@ -117,7 +117,7 @@ def make_tool_call(
 def parse_arguments(text: str) -> JsonObject | None:
     """The JSON object in ``text``; None where it is anything else (NaN included)."""
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -125,7 +125,7 @@ def parse_arguments(text: str) -> JsonObject | None:
 
 def dump_json(value: object) -> str:
     """Compact ASCII JSON: safe in a UTF-8 column whatever the strings hold."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def message_to_json(message: Message) -> JsonObject:
@@ -185,3 +185,8 @@ def _call_from_json(row: JsonObject) -> ToolCall:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
+
+
+# json.loads and json.dumps with options build one of these on every call.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))

@@ -1,0 +1,240 @@
+"""Checks chat messages and brings them into the one form that the tables hold.
+
+A message that already has that form is passed on as it is, so that the common case
+costs a look at its keys. Messages of other formats are converted by their format
+first and checked here after.
+"""
+
+from typing import cast
+
+from pivotrl_pipeline.errors import TrajectoryError
+from pivotrl_pipeline.formats.base import RejectionReason
+from pivotrl_pipeline.records.messages import (
+    JsonObject,
+    JsonValue,
+    Role,
+    dump_json,
+    parse_arguments,
+)
+
+_ROLES = frozenset(Role)
+_ALIASES = {"developer": Role.SYSTEM.value}
+_REASONING_KEYS = ("reasoning_content", "reasoning")
+_KEYS: dict[str, frozenset[str]] = {
+    Role.SYSTEM: frozenset({"role", "content", "name"}),
+    Role.USER: frozenset({"role", "content", "name"}),
+    Role.ASSISTANT: frozenset(
+        {"role", "content", "name", "tool_calls", "reasoning_content"}
+    ),
+    Role.TOOL: frozenset({"role", "content", "name", "tool_call_id"}),
+}
+_CALL_KEYS = (
+    frozenset({"id", "type", "function"}),
+    frozenset({"type", "function"}),
+)
+_FUNCTION_KEYS = frozenset({"name", "arguments"})
+
+
+def normalise_messages(messages: object) -> list[JsonObject]:
+    """The messages in canonical form, checked against each other.
+
+    Args:
+        messages: A list of OpenAI chat messages; arguments as text or as an object,
+            content as text or as text parts.
+
+    Raises:
+        TrajectoryError: If they are no conversation; the message names the place as
+            ``messages[i]``, 0-based.
+    """
+    if not isinstance(messages, list):
+        raise TrajectoryError(
+            f"messages is {_describe(messages)}; expected a list of chat messages: "
+            f"name the right format in ingestion.format.",
+            reason=RejectionReason.MALFORMED_ROW,
+        )
+    result: list[JsonObject] = []
+    pending: list[str | None] = []
+    for index, message in enumerate(messages):
+        try:
+            canonical = _normalise(message)
+            role = canonical["role"]
+            if role == "assistant":
+                calls = cast("list[JsonObject]", canonical.get("tool_calls") or ())
+                pending = [cast("str | None", call.get("id")) for call in calls]
+            elif role == "tool":
+                _answer(pending, canonical.get("tool_call_id"))
+        except TrajectoryError as error:
+            place = f"messages[{index}]{error}"
+            raise TrajectoryError(place, reason=error.reason) from error
+        result.append(canonical)
+    if not any(message["role"] == "assistant" for message in result):
+        raise TrajectoryError(
+            f"none of {len(result)} messages is by the assistant; a trajectory needs "
+            f"at least one turn to learn from: leave the row out.",
+            reason=RejectionReason.NO_ASSISTANT_TURN,
+        )
+    return result
+
+
+def _normalise(message: object) -> JsonObject:
+    if not isinstance(message, dict):
+        raise _refusal(
+            RejectionReason.MALFORMED_MESSAGE,
+            f" is {_describe(message)}; expected an object with role and content.",
+        )
+    role = message.get("role")
+    role = _ALIASES.get(role, role) if isinstance(role, str) else role
+    if not isinstance(role, str) or role not in _ROLES:
+        raise _refusal(
+            RejectionReason.UNKNOWN_ROLE,
+            f".role is {message.get('role')!r}; expected one of "
+            f"{', '.join(sorted(_ROLES))}: map it to one of these.",
+        )
+    content = message.get("content")
+    calls = message.get("tool_calls")
+    if (
+        message["role"] is role
+        and message.keys() <= _KEYS[role]
+        and "content" in message
+        and (isinstance(content, str) or (content is None and role == "assistant"))
+        and _are_texts(message)
+        and (calls is None) == ("tool_calls" not in message)
+        and (calls is None or _is_canonical(calls))
+    ):
+        return message
+    return _rebuild(message, role)
+
+
+def _are_texts(message: JsonObject) -> bool:
+    return all(
+        isinstance(value, str) or key == "content" or key == "tool_calls"
+        for key, value in message.items()
+    )
+
+
+def _is_canonical(calls: object) -> bool:
+    """True if the calls need no rewriting; argument text is parsed to check it."""
+    return (
+        isinstance(calls, list)
+        and len(calls) > 0
+        and all(
+            isinstance(call, dict)
+            and call.keys() in _CALL_KEYS
+            and call["type"] == "function"
+            and isinstance(call.get("id", ""), str)
+            and isinstance(function := call["function"], dict)
+            and function.keys() == _FUNCTION_KEYS
+            and isinstance(function["name"], str)
+            and isinstance(text := function["arguments"], str)
+            and parse_arguments(text) is not None
+            for call in calls
+        )
+    )
+
+
+def _rebuild(message: JsonObject, role: str) -> JsonObject:
+    row: JsonObject = {"role": role, "content": _to_text(message.get("content"), role)}
+    calls = message.get("tool_calls")
+    if calls:
+        if role != "assistant" or not isinstance(calls, list):
+            raise _refusal(
+                RejectionReason.MALFORMED_MESSAGE,
+                f".tool_calls is {_describe(calls)} on a message by {role!r}; only an "
+                f"assistant message makes calls, in a list.",
+            )
+        row["tool_calls"] = [_to_call(call, place) for place, call in enumerate(calls)]
+    for key in ("tool_call_id", "name"):
+        if message.get(key) is not None and key in _KEYS[role]:
+            row[key] = _to_identifier(message[key], key)
+    reasoning = next((message[k] for k in _REASONING_KEYS if message.get(k)), None)
+    if reasoning is not None and role == "assistant":
+        row["reasoning_content"] = _to_text(reasoning, role)
+    return row
+
+
+def _to_text(content: object, role: str) -> str | None:
+    """Text, or the text of parts; an assistant message may have none."""
+    if isinstance(content, str) or (content is None and role == "assistant"):
+        return content
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, dict)]
+        if len(texts) == len(content) and all(isinstance(text, str) for text in texts):
+            return "".join(cast("list[str]", texts))
+    raise _refusal(
+        RejectionReason.UNSUPPORTED_CONTENT,
+        f".content is {_describe(content)}; expected text or text parts: write tool "
+        f"results as JSON text, and leave out rows with images.",
+    )
+
+
+def _to_call(call: object, place: int) -> JsonObject:
+    fields = call if isinstance(call, dict) else {}
+    function = fields.get("function", fields)
+    name = function.get("name") if isinstance(function, dict) else None
+    if not isinstance(name, str) or not name or "arguments" not in function:
+        raise _refusal(
+            RejectionReason.MALFORMED_CALL,
+            f".tool_calls[{place}] is {_describe(call)}; expected a function with "
+            f"name and arguments.",
+        )
+    arguments = function["arguments"]
+    text = arguments if isinstance(arguments, str) else dump_json(arguments)
+    if parse_arguments(text) is None:
+        raise _refusal(
+            RejectionReason.ARGUMENTS_NOT_JSON,
+            f".tool_calls[{place}] calls {name!r} with arguments "
+            f"{_shorten(text)}; expected the text of a JSON object: repair the row or "
+            f"cut the trajectory before this turn.",
+        )
+    identifier = fields.get("id")
+    return {
+        **({} if identifier is None else {"id": _to_identifier(identifier, "id")}),
+        "type": "function",
+        "function": {"name": name, "arguments": text},
+    }
+
+
+def _to_identifier(value: JsonValue, key: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise _refusal(
+        RejectionReason.MALFORMED_MESSAGE,
+        f".{key} is {_describe(value)}; expected text.",
+    )
+
+
+def _answer(pending: list[str | None], call_id: JsonValue) -> None:
+    """Takes the answered call off the list of calls still open."""
+    if not pending:
+        raise _refusal(
+            RejectionReason.TOOL_RESULT_WITHOUT_CALL,
+            " is a tool result without a preceding tool call; each tool result must "
+            "answer a call of the assistant message before it.",
+        )
+    if call_id is None or None in pending:
+        pending.pop(0)
+    elif call_id in pending:
+        pending.remove(call_id)
+    else:
+        raise _refusal(
+            RejectionReason.CALL_ID_MISMATCH,
+            f".tool_call_id is {call_id!r}; the calls still open are "
+            f"{', '.join(map(repr, pending))}: each tool result must name one of them.",
+        )
+
+
+def _refusal(reason: RejectionReason, message: str) -> TrajectoryError:
+    return TrajectoryError(message, reason=reason)
+
+
+def _describe(value: object) -> str:
+    """A short name of what was found."""
+    if value is None:
+        return "missing"
+    return f"the {type(value).__name__} {_shorten(repr(value))}"
+
+
+def _shorten(text: str, limit: int = 60) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}…"

@@ -1,0 +1,1 @@
+"""From raw rows to the tables `trajectories` and `pivot_candidates`."""

@@ -1,0 +1,82 @@
+"""Finds trajectories and states that come more than once."""
+
+from array import array
+from dataclasses import dataclass
+
+import numpy as np
+
+from pivotrl_pipeline.formats.base import RejectionReason
+from pivotrl_pipeline.formats.ingestion.conversion import ConvertedRow
+
+
+@dataclass(frozen=True, slots=True)
+class StateReport:
+    """How often the same state occurs."""
+
+    num_states: int
+    """Distinct states."""
+    num_repeated: int
+    """States that occur at more than one turn."""
+    num_contested: int
+    """States at which different actions were demonstrated."""
+    contested_turns: tuple[int, int] | None
+    """Two turns of one contested state: their positions among all turns."""
+
+
+class DuplicateFinder:
+    """Remembers every trajectory and state seen, in a few bytes each."""
+
+    def __init__(self) -> None:
+        """Nothing seen yet."""
+        self._rows_by_id: dict[str, tuple[int, str]] = {}
+        self._addresses_by_digest: dict[int, str] = {}
+        self._states = array("q")
+        self._actions = array("q")
+        self.num_repeated_trajectories = 0
+
+    def admit(self, row: ConvertedRow) -> tuple[RejectionReason, str] | None:
+        """Remembers the row; why it cannot be kept, if its id is taken.
+
+        A trajectory that repeats another under an id of its own is kept and counted:
+        how often a run occurs is the user's choice.
+        """
+        earlier = self._rows_by_id.get(row.trajectory_id)
+        if earlier is not None:
+            digest, address = earlier
+            if digest == row.digest:
+                return (
+                    RejectionReason.DUPLICATE_TRAJECTORY,
+                    f"trajectory {row.trajectory_id!r} repeats {address}.",
+                )
+            return (
+                RejectionReason.DUPLICATE_ID,
+                f"trajectory_id {row.trajectory_id!r} is that of {address}, whose "
+                f"messages differ; ids must be unique: rename one, or drop the ids "
+                f"and they are made from the content.",
+            )
+        self._rows_by_id[row.trajectory_id] = (row.digest, row.address)
+        first = self._addresses_by_digest.setdefault(row.digest, row.address)
+        self.num_repeated_trajectories += first is not row.address
+        self._states.extend([turn.state_digest for turn in row.turns])
+        self._actions.extend([turn.action_digest for turn in row.turns])
+        return None
+
+    def report_states(self) -> StateReport:
+        """Repeated and contested states among the turns of all admitted rows."""
+        states = np.frombuffer(self._states, dtype=np.int64)
+        actions = np.frombuffer(self._actions, dtype=np.int64)
+        order = np.lexsort((actions, states))
+        states, actions = states[order], actions[order]
+        is_same_state = states[1:] == states[:-1]
+        is_contested = is_same_state & (actions[1:] != actions[:-1])
+        contested = np.flatnonzero(is_contested)
+        pair = None
+        if len(contested):
+            first, second = order[contested[0]], order[contested[0] + 1]
+            pair = (int(min(first, second)), int(max(first, second)))
+        return StateReport(
+            num_states=len(states) - int(is_same_state.sum()),
+            num_repeated=len(np.unique(states[1:][is_same_state])),
+            num_contested=len(np.unique(states[1:][is_contested])),
+            contested_turns=pair,
+        )

@@ -1,0 +1,188 @@
+"""All raw rows to the tables of stage 1, in one pass and in little memory."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import pandas as pd
+
+from pivotrl_pipeline.errors import TrajectoryError
+from pivotrl_pipeline.formats import DETECT, detect_format, find_format
+from pivotrl_pipeline.formats.base import FILTERS, Format, RawRow
+from pivotrl_pipeline.formats.ingestion.conversion import (
+    ConvertedRow,
+    IngestionSettings,
+    RejectedRow,
+    TokenCounter,
+    convert_row,
+    reject,
+)
+from pivotrl_pipeline.formats.ingestion.duplicates import DuplicateFinder
+from pivotrl_pipeline.formats.ingestion.report import (
+    render_counts,
+    render_duplicates,
+    render_reasons,
+    render_unoffered,
+)
+from pivotrl_pipeline.formats.ingestion.rows import iterate_rows, parse_row
+from pivotrl_pipeline.formats.ingestion.tables import (
+    TrajectoryTables,
+    make_rejected_table,
+)
+from pivotrl_pipeline.formats.row_fields import read_tools
+from pivotrl_pipeline.records.messages import JsonValue, Tool
+
+logger = logging.getLogger(__name__)
+
+BATCH_ROWS = 256
+"""Rows that are Python objects at one time."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestedTables:
+    """What stage 1 writes."""
+
+    trajectories: pd.DataFrame
+    pivot_candidates: pd.DataFrame
+    rejected_trajectories: pd.DataFrame
+
+
+def ingest_trajectories(
+    raw_trajectories: object,
+    raw_tools: JsonValue,
+    settings: IngestionSettings,
+    *,
+    count_prompt_tokens: TokenCounter | None = None,
+) -> IngestedTables:
+    """Trajectories, every assistant turn of them, and what was refused.
+
+    A faulty row never ends the run by itself: it is refused with its address and its
+    reason. Trajectories keep the order of the rows.
+
+    Args:
+        raw_trajectories: Rows, as `iterate_rows` takes them.
+        raw_tools: Tool entries of trajectories that carry none.
+        settings: What becomes of the rows.
+        count_prompt_tokens: Measures states; without it their length stays unknown.
+
+    Raises:
+        TrajectoryError: If no row became a trajectory, or more than
+            ``max_rejected_rate`` of the rows are faulty.
+        ConfigurationError: If the format or the input is of no known kind.
+    """
+    tools = [
+        Tool(str(entry["function"]["name"]), entry)  # type: ignore[index,call-overload]
+        for entry in read_tools(raw_tools, "raw_tools") or []
+    ]
+    tables, finder = TrajectoryTables(), DuplicateFinder()
+    rejected: list[RejectedRow] = []
+    unoffered: list[int] = []
+    format_, rows = _resolve_format(iterate_rows(raw_trajectories), settings.format)
+    for batch in _batch(rows):
+        converted = [
+            convert_row(row, format_, tools, settings, count_prompt_tokens)
+            for row in batch
+        ]
+        kept: list[ConvertedRow] = []
+        for row, result in zip(batch, converted, strict=True):
+            if isinstance(result, RejectedRow):
+                rejected.append(result)
+            elif duplicate := finder.admit(result):
+                rejected.append(reject(row, *duplicate))
+            else:
+                kept.append(result)
+        unoffered.extend(row.unoffered_calls for row in kept if row.unoffered_calls)
+        tables.append(kept)
+    num_rows = tables.trajectories.num_rows + len(rejected)
+    _check_rejected(rejected, num_rows, settings.max_rejected_rate)
+    return _finish(tables, finder, rejected, unoffered, format_.name)
+
+
+def _resolve_format(
+    rows: Iterator[RawRow], name: str
+) -> tuple[Format, Iterator[RawRow]]:
+    """The named format, or that of the first row that has one; and all rows."""
+    if name != DETECT:
+        format_ = find_format(name)
+        return format_, format_.join(rows) if format_.join else rows
+    seen: list[RawRow] = []
+    refusal = TrajectoryError("raw_trajectories has no rows; expected at least one.")
+    for row in rows:
+        seen.append(row)
+        try:
+            format_ = detect_format(parse_row(row))
+        except TrajectoryError as error:
+            refusal = TrajectoryError(f"{row.address}: {error}", reason=error.reason)
+            continue
+        every = chain(seen, rows)
+        return format_, format_.join(every) if format_.join else every
+    raise refusal
+
+
+def _batch(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
+    batch: list[RawRow] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == BATCH_ROWS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _check_rejected(
+    rejected: Sequence[RejectedRow], num_rows: int, max_rejected_rate: float
+) -> None:
+    faulty = [row for row in rejected if row.reason not in FILTERS]
+    if num_rows == len(rejected):
+        raise TrajectoryError(
+            f"none of {num_rows:,} rows of raw_trajectories became a trajectory; "
+            f"expected at least one.\n{render_reasons(rejected)}"
+        )
+    if len(faulty) > max_rejected_rate * num_rows:
+        raise TrajectoryError(
+            f"{len(faulty):,} of {num_rows:,} rows of raw_trajectories are faulty "
+            f"({len(faulty) / num_rows:.1%}); at most {max_rejected_rate:.1%} may be: "
+            f"repair them or raise ingestion.max_rejected_rate.\n"
+            f"{render_reasons(faulty)}"
+        )
+
+
+def _finish(
+    tables: TrajectoryTables,
+    finder: DuplicateFinder,
+    rejected: Sequence[RejectedRow],
+    unoffered: Sequence[int],
+    format_name: str,
+) -> IngestedTables:
+    trajectories = tables.trajectories.to_frame()
+    candidates = tables.pivot_candidates.to_frame()
+    num_rows = len(trajectories) + len(rejected)
+    counts = render_counts(
+        num_rows=num_rows,
+        num_trajectories=len(trajectories),
+        num_candidates=len(candidates),
+        format_name=format_name,
+    )
+    states = finder.report_states()
+    contested = None
+    if states.contested_turns is not None:
+        first, second = candidates["candidate_id"].iloc[list(states.contested_turns)]
+        contested = (first, second)
+    for line in [
+        counts,
+        *render_duplicates(states, finder.num_repeated_trajectories, contested),
+        *render_unoffered(sum(unoffered), len(unoffered)),
+    ]:
+        logger.info(line)
+    if rejected:
+        share = len(rejected) / num_rows
+        logger.warning(
+            "%s of %s rows were left out (%.1f %%):\n%s",
+            f"{len(rejected):,}",
+            f"{num_rows:,}",
+            100 * share,
+            render_reasons(rejected),
+        )
+    return IngestedTables(trajectories, candidates, make_rejected_table(rejected))
