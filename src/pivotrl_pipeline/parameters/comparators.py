@@ -57,7 +57,7 @@ class NumericToleranceComparator(FrozenParameters):
     absolute: float = Field(ge=0)
     """In the argument's own unit."""
     relative: float = Field(ge=0)
-    """Share of the demonstrated value."""
+    """Share of the larger of the two values."""
 
 
 class SimilarityComparator(FrozenParameters):

@@ -6,7 +6,7 @@ Left out: ``unevaluatedProperties``, ``unevaluatedItems``, ``$dynamicRef`` and r
 references, which raise, and ``format`` as an assertion, which the standard leaves off.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import NoneType
@@ -213,9 +213,9 @@ class _Compiler:
             node.parts += (self.compile(target, location),)
         checks: list[Check] = [part.problem for part in node.parts]
         if any_of:
-            checks.append(_count_check(any_of, lambda fits: fits >= 1, "at least one"))
+            checks.append(_any_of_check(any_of))
         if one_of:
-            checks.append(_count_check(one_of, lambda fits: fits == 1, "exactly one"))
+            checks.append(_one_of_check(one_of))
         if "not" in raw:
             refused = self.compile(raw["not"], f"{location}.not")
             node.conditions += (refused,)
@@ -284,14 +284,21 @@ def _modernise(schema: JsonObject) -> JsonObject:
     return modern
 
 
-def _count_check(
-    branches: tuple[SchemaNode, ...], is_enough: Callable[[int], bool], expected: str
-) -> Check:
+def _any_of_check(branches: tuple[SchemaNode, ...]) -> Check:
+    def check(value: JsonValue) -> str | None:
+        if any(branch.problem(value) is None for branch in branches):
+            return None
+        return f": {describe(value)} fits none of {len(branches)} alternatives"
+
+    return check
+
+
+def _one_of_check(branches: tuple[SchemaNode, ...]) -> Check:
     def check(value: JsonValue) -> str | None:
         fits = sum(branch.problem(value) is None for branch in branches)
-        if is_enough(fits):
+        if fits == 1:
             return None
-        return f": {describe(value)} fits {fits} alternatives, expected {expected}"
+        return f": {describe(value)} fits {fits} alternatives, expected exactly one"
 
     return check
 

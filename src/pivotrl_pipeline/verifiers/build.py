@@ -1,0 +1,63 @@
+"""From parameters to verifiers: the one place where a ``kind`` becomes an object."""
+
+from collections.abc import Mapping
+
+from pivotrl_pipeline.parameters.verifiers import (
+    AllOfParameters,
+    AnyOfParameters,
+    AnyVerifierParameters,
+    ByActionTypeParameters,
+    ByDomainParameters,
+    ExactMatchParameters,
+    MessageParameters,
+    ToolCallParameters,
+)
+from pivotrl_pipeline.records.messages import ActionType
+from pivotrl_pipeline.verifiers.base import Verifier
+from pivotrl_pipeline.verifiers.composition import (
+    AllOfVerifier,
+    AnyOfVerifier,
+    ByActionTypeVerifier,
+    ByDomainVerifier,
+)
+from pivotrl_pipeline.verifiers.exact_match import ExactMatchVerifier
+from pivotrl_pipeline.verifiers.judging import GuardedVerifier
+from pivotrl_pipeline.verifiers.message import MessageVerifier
+from pivotrl_pipeline.verifiers.tool_call import ToolCallVerifier
+
+
+def build_verifier(parameters: AnyVerifierParameters) -> Verifier:
+    """The verifier, behind the guard that refuses what is no action."""
+    return GuardedVerifier(_build(parameters))
+
+
+def build_verifiers(
+    parameters: Mapping[str, AnyVerifierParameters],
+) -> dict[str, Verifier]:
+    """One verifier by name, as in the parameters of `variance_computation`."""
+    return {name: build_verifier(each) for name, each in parameters.items()}
+
+
+def _build(parameters: AnyVerifierParameters) -> Verifier:
+    match parameters:
+        case ExactMatchParameters():
+            return ExactMatchVerifier(parameters)
+        case ToolCallParameters():
+            return ToolCallVerifier(parameters)
+        case MessageParameters():
+            return MessageVerifier(parameters)
+        case ByActionTypeParameters():
+            return ByActionTypeVerifier(
+                {
+                    ActionType.TOOL_CALL: _build(parameters.tool_call),
+                    ActionType.MESSAGE: _build(parameters.message),
+                }
+            )
+        case ByDomainParameters():
+            return ByDomainVerifier(
+                {name: _build(each) for name, each in parameters.domains.items()}
+            )
+        case AllOfParameters():
+            return AllOfVerifier([_build(each) for each in parameters.verifiers])
+        case AnyOfParameters():
+            return AnyOfVerifier([_build(each) for each in parameters.verifiers])
