@@ -1,7 +1,6 @@
 """`RawRowsDataset`: rows of a file as they stand, each with its address."""
 
 import gzip
-import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias, cast
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
 
+from pivotrl_pipeline.datasets.zstd_stream import open_zstd
 from pivotrl_pipeline.formats.base import RawRow
 
 Kind: TypeAlias = Literal["lines", "array", "parquet"]
@@ -45,6 +45,11 @@ class RowFile:
         read = {"lines": self._lines, "array": self._array, "parquet": self._parquet}
         try:
             yield from read[self.kind]()
+        except ImportError as error:
+            raise DatasetError(
+                f"{self.path.name} is compressed with zstd, which needs the extra "
+                f"'zstd': pip install 'pivotrl-pipeline[zstd]'."
+            ) from error
         except (OSError, EOFError, ValueError) as error:
             raise DatasetError(
                 f"{self.path.name} cannot be read to its end ({error}); expected "
@@ -154,18 +159,8 @@ def _open(path: Path) -> Iterator[BinaryIO]:
         with gzip.open(path) as file:
             yield cast("BinaryIO", file)
     elif path.suffix == ".zst":
-        try:
-            import zstandard
-        except ImportError as error:
-            raise DatasetError(
-                f"{path.name} is compressed with zstd, which needs the extra 'zstd': "
-                f"pip install 'pivotrl-pipeline[zstd]'."
-            ) from error
-        with (
-            path.open("rb") as raw,
-            zstandard.ZstdDecompressor().stream_reader(raw) as stream,
-        ):
-            yield cast("BinaryIO", io.BufferedReader(stream))
+        with path.open("rb") as raw:
+            yield open_zstd(raw)
     else:
         with path.open("rb") as file:
             yield file

@@ -65,18 +65,16 @@ class DuplicateFinder:
         """Repeated and contested states among the turns of all admitted rows."""
         states = np.frombuffer(self._states, dtype=np.int64)
         actions = np.frombuffer(self._actions, dtype=np.int64)
-        order = np.lexsort((actions, states))
+        # Stable: the turns of one state stay in the order of the rows.
+        order = np.argsort(states, kind="stable")
         states, actions = states[order], actions[order]
         is_same_state = states[1:] == states[:-1]
         is_contested = is_same_state & (actions[1:] != actions[:-1])
-        contested = np.flatnonzero(is_contested)
-        pair = None
-        if len(contested):
-            first, second = order[contested[0]], order[contested[0] + 1]
-            pair = (int(min(first, second)), int(max(first, second)))
+        pairs = np.column_stack((order[:-1], order[1:]))[is_contested]
+        first = pairs[pairs[:, 0].argmin()] if len(pairs) else None
         return StateReport(
             num_states=len(states) - int(is_same_state.sum()),
             num_repeated=len(np.unique(states[1:][is_same_state])),
             num_contested=len(np.unique(states[1:][is_contested])),
-            contested_turns=pair,
+            contested_turns=None if first is None else (int(first[0]), int(first[1])),
         )

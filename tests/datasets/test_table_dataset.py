@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+
+from pivotrl_pipeline.datasets.table_dataset import TableDataset
+
+TABLE = pd.DataFrame(
+    {
+        "key": ["a", "b"],
+        "success": pd.array([True, None], dtype="boolean"),
+        "prompt_tokens": pd.array([7, None], dtype="Int64"),
+    }
+)
+
+
+def test_a_table_comes_back_as_it_was(tmp_path: Path) -> None:
+    dataset = TableDataset(filepath=tmp_path / "new" / "table.parquet")
+
+    dataset.save(TABLE)
+
+    pd.testing.assert_frame_equal(dataset.load(), TABLE)
+
+
+def test_equal_tables_give_equal_bytes(tmp_path: Path) -> None:
+    paths = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+
+    for path in paths:
+        TableDataset(filepath=path).save(TABLE)
+
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_a_failed_save_leaves_the_table_as_it_was(tmp_path: Path) -> None:
+    dataset = TableDataset(filepath=tmp_path / "table.parquet")
+    dataset.save(TABLE)
+
+    with pytest.raises(DatasetError, match="Failed while saving"):
+        dataset.save(pd.DataFrame({"mixed": [1, "one"]}))
+
+    pd.testing.assert_frame_equal(dataset.load(), TABLE)
+    assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]
+
+
+def test_a_failed_first_save_leaves_no_file(tmp_path: Path) -> None:
+    dataset = TableDataset(filepath=tmp_path / "table.parquet")
+
+    with pytest.raises(DatasetError, match="Failed while saving"):
+        dataset.save(pd.DataFrame({"mixed": [1, "one"]}))
+
+    assert not dataset.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_catalog_says_wins_over_the_defaults(tmp_path: Path) -> None:
+    plain = TableDataset(
+        filepath=tmp_path / "table.parquet", save_args={"compression": None}
+    )
+
+    plain.save(TABLE)
+
+    pd.testing.assert_frame_equal(plain.load(), TABLE)
+    assert TableDataset.DEFAULT_SAVE_ARGS["compression"] == "zstd"

@@ -1,0 +1,298 @@
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pivotrl_pipeline.errors import ConfigurationError, TrajectoryError
+from pivotrl_pipeline.formats.base import RawRow
+from pivotrl_pipeline.formats.ingestion.conversion import IngestionSettings
+from pivotrl_pipeline.formats.ingestion.ingest import (
+    IngestedTables,
+    ingest_trajectories,
+)
+from pivotrl_pipeline.records import tables
+
+
+def _settings(**changes: object) -> IngestionSettings:
+    values: dict[str, Any] = {
+        "format": "openai",
+        "only_successful": False,
+        "validation_rate": 0.5,
+        "seed": 0,
+        "max_rejected_rate": 0.5,
+    }
+    return IngestionSettings(**(values | changes))
+
+
+def _row(answer: str = "hello", **fields: object) -> dict[str, object]:
+    question = {"role": "user", "content": "hi"}
+    turn = {"role": "assistant", "content": answer}
+    return {"messages": [question, turn], **fields}
+
+
+def _ingest(rows: object, **changes: object) -> IngestedTables:
+    return ingest_trajectories(rows, [], _settings(**changes))
+
+
+def test_every_assistant_turn_is_a_candidate_named_by_its_place() -> None:
+    call = {
+        "id": "c1",
+        "type": "function",
+        "function": {"name": "look_up", "arguments": "{}"},
+    }
+    messages = [
+        {"role": "system", "content": "rules"},
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "found", "tool_call_id": "c1"},
+        {"role": "assistant", "content": "done"},
+    ]
+
+    result = _ingest([{"trajectory_id": "run", "messages": messages}])
+
+    candidates = result.pivot_candidates
+    assert candidates["candidate_id"].tolist() == ["run#0", "run#1"]
+    assert candidates["message_index"].tolist() == [2, 4]
+    assert candidates["action_type"].tolist() == ["tool_call", "message"]
+    assert json.loads(candidates["demonstrated_action"][0]) == messages[2]
+    assert json.loads(result.trajectories["messages"][0]) == messages
+
+
+def test_all_tables_satisfy_their_schemas() -> None:
+    rows = [_row(success=True), _row(answer="bye"), {"messages": []}]
+
+    result = _ingest(rows)
+
+    tables.Trajectories.validate(result.trajectories, lazy=True)
+    tables.PivotCandidates.validate(result.pivot_candidates, lazy=True)
+    tables.RejectedTrajectories.validate(result.rejected_trajectories, lazy=True)
+    assert result.rejected_trajectories["source_row"].tolist() == [3]
+
+
+def test_no_rejected_row_gives_an_empty_table_of_the_same_types() -> None:
+    result = _ingest([_row()])
+
+    rejected = tables.RejectedTrajectories.validate(
+        result.rejected_trajectories, lazy=True
+    )
+    assert len(rejected) == 0
+
+
+def test_a_refused_row_has_its_address_and_reason() -> None:
+    rows = [
+        RawRow("runs.jsonl", 1, "line", json.dumps(_row())),
+        RawRow("runs.jsonl", 2, "line", b'{"messages": ['),
+    ]
+
+    rejected = _ingest(rows).rejected_trajectories
+
+    assert rejected["source_row"].tolist() == [2]
+    assert rejected["reason"].tolist() == ["malformed_line"]
+    assert rejected["detail"][0].startswith("runs.jsonl, line 2: the line is not JSON")
+
+
+def test_too_many_faulty_rows_end_the_run_with_a_table_of_reasons() -> None:
+    rows = [_row(), {"messages": []}, {"messages": 1}, {"messages": []}]
+
+    with pytest.raises(TrajectoryError) as caught:
+        _ingest(rows, max_rejected_rate=0.5)
+
+    # 3 of 4 rows are faulty
+    assert "3 of 4 rows of raw_trajectories are faulty (75.0%)" in str(caught.value)
+    assert "| no_assistant_turn | 2 | raw_trajectories, row 2: " in str(caught.value)
+    assert "| malformed_row | 1 | raw_trajectories, row 3: " in str(caught.value)
+
+
+def test_unwanted_rows_do_not_count_as_faulty() -> None:
+    rows = [_row(success=True), _row(success=False), _row(success=False), _row()]
+
+    result = _ingest(rows, only_successful=True, max_rejected_rate=0.0)
+
+    assert len(result.trajectories) == 1
+    assert result.rejected_trajectories["reason"].tolist() == ["not_successful"] * 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [([], "none of 0 rows"), ([{"messages": []}], "none of 1 rows")],
+)
+def test_nothing_left_is_an_error(rows: list[object], message: str) -> None:
+    with pytest.raises(TrajectoryError, match=message):
+        _ingest(rows, max_rejected_rate=1.0)
+
+
+def test_ids_are_made_from_the_content() -> None:
+    first = _ingest([_row("a"), _row("b")]).trajectories["trajectory_id"]
+    second = _ingest([_row("b"), _row("c"), _row("a")]).trajectories["trajectory_id"]
+
+    assert first[0] == second[2]
+    assert first[1] == second[0]
+    assert len({*first, *second}) == 3
+
+
+def test_a_repeated_row_is_left_out_and_a_reused_id_is_refused() -> None:
+    rows = [
+        _row("a", id="x"),
+        _row("a", id="x"),
+        _row("b", id="x"),
+        _row("a", id="y"),
+    ]
+
+    result = _ingest(rows)
+
+    assert result.trajectories["trajectory_id"].tolist() == ["x", "y"]
+    assert result.rejected_trajectories["reason"].tolist() == [
+        "duplicate_trajectory",
+        "duplicate_id",
+    ]
+    assert (
+        "is that of raw_trajectories, row 1"
+        in (result.rejected_trajectories["detail"][1])
+    )
+
+
+def test_a_contested_state_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    rows = [_row("a", id="x"), _row("b", id="y"), _row("b", id="z")]
+
+    with caplog.at_level(logging.INFO):
+        _ingest(rows)
+
+    # one state (the question) at three turns; y and z also repeat each other
+    assert "1 of 1 states occur at more than one turn." in caplog.text
+    assert "1 states have different demonstrated actions" in caplog.text
+    assert "x#0 and y#0" in caplog.text
+    assert "1 trajectories repeat another under an id of their own." in caplog.text
+
+
+def test_call_ids_do_not_tell_states_apart(caplog: pytest.LogCaptureFixture) -> None:
+    def row(call_id: str, answer: str) -> dict[str, object]:
+        function = {"name": "look_up", "arguments": "{}"}
+        call = {"id": call_id, "type": "function", "function": function}
+        return {
+            "messages": [
+                {"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "tool", "content": "found", "tool_call_id": call_id},
+                {"role": "assistant", "content": answer},
+            ]
+        }
+
+    with caplog.at_level(logging.INFO):
+        _ingest([row("c1", "a"), row("c2", "b")])
+
+    assert "2 of 2 states occur at more than one turn." in caplog.text
+    assert "1 states have different demonstrated actions" in caplog.text
+
+
+def test_calls_of_unlisted_tools_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    function = {"name": "look_up", "arguments": "{}"}
+    call = {"id": "c1", "type": "function", "function": function}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+
+    with caplog.at_level(logging.INFO):
+        _ingest([{"messages": [message]}])
+
+    assert "1 calls in 1 trajectories use a tool that the trajectory does not" in (
+        caplog.text
+    )
+
+
+def test_tools_of_the_row_win_over_those_beside() -> None:
+    def tool(name: str) -> dict[str, Any]:
+        return {"type": "function", "function": {"name": name, "parameters": {}}}
+
+    rows = [_row("a", tools=[tool("own")]), _row("b")]
+
+    result = ingest_trajectories(rows, [tool("beside")], _settings())
+
+    names = [
+        json.loads(text)[0]["function"]["name"] for text in result.trajectories["tools"]
+    ]
+    assert names == ["own", "beside"]
+
+
+def test_runs_of_one_task_stay_on_one_side_whatever_is_added() -> None:
+    rows = [_row(str(n), id=str(n), task_id=f"task-{n // 2}") for n in range(40)]
+
+    few = _ingest(rows[:20]).trajectories.set_index("trajectory_id")
+    many = _ingest(list(reversed(rows))).trajectories.set_index("trajectory_id")
+
+    assert many.groupby("task_id")["split"].nunique().eq(1).all()
+    assert set(many["split"]) == {"train", "validation"}
+    assert many["split"][few.index].equals(few["split"])
+
+
+def test_the_first_readable_row_decides_the_format() -> None:
+    rows = [RawRow("f", 1, "line", b"{"), RawRow("f", 2, "line", _row())]
+
+    result = _ingest(rows, format="detect")
+
+    assert len(result.trajectories) == 1
+    assert len(result.rejected_trajectories) == 1
+
+
+def test_an_unknown_row_names_the_known_formats() -> None:
+    with pytest.raises(TrajectoryError, match=r"row 1: no format has the keys turns;"):
+        _ingest([{"turns": []}], format="detect")
+
+
+def test_an_unknown_format_suggests_a_near_one() -> None:
+    with pytest.raises(ConfigurationError, match="Did you mean 'openai'"):
+        _ingest([_row()], format="open_ai")
+
+
+def test_states_are_measured_where_a_counter_is_at_hand() -> None:
+    result = ingest_trajectories(
+        [_row()], [], _settings(), count_prompt_tokens=lambda state: len(state.prefix)
+    )
+
+    # the state is the one question before the turn
+    assert result.pivot_candidates["prompt_tokens"].tolist() == [1]
+
+
+def test_rows_may_be_a_frame() -> None:
+    frame = pd.DataFrame([_row("a", success=True), _row("b")])
+
+    trajectories = _ingest(frame).trajectories
+
+    assert trajectories["success"].tolist() == [True, pd.NA]
+
+
+def test_rows_may_come_from_a_generator() -> None:
+    def generate() -> Iterator[dict[str, object]]:
+        yield _row("a")
+        yield _row("b")
+
+    assert len(_ingest(generate()).trajectories) == 2
+
+
+def test_rows_may_be_split_by_name() -> None:
+    parts = {"train": [_row("a")], "test": lambda: [_row("b"), {"messages": []}]}
+
+    result = _ingest(parts)
+
+    assert len(result.trajectories) == 2
+    assert result.rejected_trajectories["detail"][0].startswith("test, row 2: ")
+
+
+def test_hugging_face_datasets_are_rows_without_the_nulls_that_arrow_adds() -> None:
+    datasets = pytest.importorskip("datasets")
+    calls = [
+        {"type": "function", "function": {"name": "f", "arguments": arguments}}
+        for arguments in ({"a": 1}, {"b": "x"})
+    ]
+    rows = [{"messages": [{"role": "assistant", "tool_calls": [c]}]} for c in calls]
+
+    candidates = _ingest(datasets.Dataset.from_list(rows)).pivot_candidates
+
+    # Arrow gives both argument objects the keys a and b
+    messages = [json.loads(text) for text in candidates["demonstrated_action"]]
+    arguments = [m["tool_calls"][0]["function"]["arguments"] for m in messages]
+    assert arguments == ['{"a":1}', '{"b":"x"}']
+
+
+def test_what_is_no_collection_of_rows_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="raw_trajectories loads a int"):
+        _ingest(7)

@@ -1,0 +1,92 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from pivotrl_pipeline.datasets.raw_rows_dataset import RawRowsDataset
+from pivotrl_pipeline.parameters.ingestion import IngestionParameters
+from pivotrl_pipeline.pipelines.ingestion import create_pipeline
+
+SHARED_DATA = Path(__file__).parents[4] / "shared" / "data"
+needs_tau_bench = pytest.mark.skipif(
+    not (SHARED_DATA / "tau_bench_airline_gpt-4o.json").exists(),
+    reason="the recorded tau-bench runs are not beside this checkout",
+)
+
+
+def _run(raw: Any, tools: list[Any], **changes: object) -> dict[str, pd.DataFrame]:
+    values = {
+        "format": "detect",
+        "only_successful": False,
+        "validation_rate": 0.1,
+        "seed": 0,
+        "max_rejected_rate": 0.05,
+    }
+    parameters = IngestionParameters.model_validate(values | changes)
+    catalog = DataCatalog(
+        {
+            "raw_trajectories": raw,
+            "raw_tools": MemoryDataset(tools),
+            "params:ingestion": MemoryDataset(parameters),
+        }
+    )
+    outputs = SequentialRunner().run(create_pipeline(), catalog)
+    return {name: dataset.load() for name, dataset in outputs.items()}
+
+
+def _run_tau_bench(**changes: object) -> dict[str, pd.DataFrame]:
+    raw = RawRowsDataset(filepath=str(SHARED_DATA / "tau_bench_airline_gpt-4o.json"))
+    tools = json.loads((SHARED_DATA / "tau_bench_airline_tools.json").read_text())
+    return _run(raw, tools, **changes)
+
+
+@needs_tau_bench
+def test_all_tau_bench_runs_become_trajectories() -> None:
+    outputs = _run_tau_bench()
+
+    assert len(outputs["trajectories"]) == 200
+    assert len(outputs["pivot_candidates"]) == 2454
+    assert len(outputs["rejected_trajectories"]) == 0
+    assert outputs["trajectories"]["task_id"].nunique() == 50
+    assert outputs["trajectories"]["success"].sum() == 84
+
+
+@needs_tau_bench
+def test_successful_tau_bench_runs_alone_when_asked_for() -> None:
+    outputs = _run_tau_bench(only_successful=True)
+
+    assert len(outputs["trajectories"]) == 84
+    assert len(outputs["pivot_candidates"]) == 829
+    assert outputs["rejected_trajectories"]["reason"].tolist() == (
+        ["not_successful"] * 116
+    )
+
+
+@needs_tau_bench
+def test_states_and_actions_of_tau_bench_are_the_recorded_ones() -> None:
+    runs = json.loads((SHARED_DATA / "tau_bench_airline_gpt-4o.json").read_text())
+
+    outputs = _run_tau_bench()
+
+    messages = [json.loads(text) for text in outputs["trajectories"]["messages"]]
+    assert messages == [run["traj"] for run in runs]
+    candidates = outputs["pivot_candidates"]
+    places = zip(candidates["trajectory_id"], candidates["message_index"], strict=True)
+    ids = outputs["trajectories"]["trajectory_id"].tolist()
+    recorded = [messages[ids.index(key)][index] for key, index in places]
+    assert list(map(json.loads, candidates["demonstrated_action"])) == recorded
+
+
+def test_rows_in_memory_need_no_file() -> None:
+    messages = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "o"},
+    ]
+
+    outputs = _run(MemoryDataset([{"messages": messages}]), [])
+
+    assert len(outputs["pivot_candidates"]) == 1
