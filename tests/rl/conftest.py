@@ -1,5 +1,8 @@
-"""Shapes and dtypes of `rl` are checked while its tests run, not in use."""
+"""Shapes and dtypes are checked while the tests of `rl` run, and not in use."""
 
 from jaxtyping import install_import_hook
 
-install_import_hook("pivotrl_pipeline.rl", "beartype.beartype")
+MODULES_WITH_TENSORS = [
+    f"pivotrl_pipeline.rl.{name}" for name in ("advantages", "batches", "loss")
+]
+install_import_hook(MODULES_WITH_TENSORS, "beartype.beartype")

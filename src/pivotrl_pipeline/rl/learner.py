@@ -1,0 +1,252 @@
+"""The optimiser's side of an update: gradients, steps, and the weights themselves.
+
+The ratio of the objective compares the policy with itself before the update. Those
+log-probabilities are computed here, in the first pass over the batch, by the very
+forward that is differentiated, and not taken from the sampler: on policy the ratio is
+then exactly 1, as in TRL. How far the sampler's figures lie off is reported.
+
+Left out on purpose: dropout (off, since the ratio would measure its noise), importance
+correction for the sampler's arithmetic, mixed precision, more than one process.
+"""
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypedDict
+
+import torch
+from torch import Tensor
+
+from pivotrl_pipeline.errors import PolicyError
+from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
+from pivotrl_pipeline.policies.forward import compute_action_logprobs_plain
+from pivotrl_pipeline.rl.batches import (
+    UpdateBatch,
+    WeightedGroup,
+    count_unique_tokens,
+    make_batch,
+    split_groups,
+)
+from pivotrl_pipeline.rl.loss import (
+    ActionTokens,
+    compute_loss,
+    estimate_kl_policy_reference,
+)
+from pivotrl_pipeline.rl.metrics import LearningReport
+from pivotrl_pipeline.rl.rollout_groups import RolloutGroup
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+HALF_PRECISION = (torch.float16, torch.bfloat16)
+
+
+class LearnerState(TypedDict):
+    """What a learner must be given back to go on as if it had never stopped."""
+
+    model: dict[str, Tensor]
+    optimizer: dict[str, object]
+
+
+@dataclass(slots=True)
+class _Part:
+    """Groups that are forwarded together, and what they are compared with."""
+
+    groups: list[WeightedGroup]
+    rollout_logprobs: list[Tensor] | None = None
+    """Per group, from the first epoch's forward; None until then."""
+    reference_logprobs: list[Tensor] | None = None
+    """Per group; None until the first epoch, and without a reference policy."""
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Sums over action tokens, all epochs together."""
+
+    num_tokens: int = 0
+    num_clipped: float = 0.0
+    kl: float = 0.0
+    mismatch: float = 0.0
+    gradient_norms: list[float] = field(default_factory=list)
+
+
+class Learner:
+    """A model, its optimiser, and the reference policy where one is needed."""
+
+    def __init__(
+        self, model: "PreTrainedModel", parameters: RLUpdateParameters
+    ) -> None:
+        """Takes the model as it is for the reference policy, and trains it in place.
+
+        Half-precision weights become float32: a step of 1e-6 is lost in bfloat16.
+        """
+        self._parameters = parameters
+        self._objective = parameters.objective_parameters
+        self._loaded_dtype = model.dtype
+        module: torch.nn.Module = model
+        module.eval()
+        if model.dtype in HALF_PRECISION:
+            module.float()
+        self._model = model
+        self._reference: PreTrainedModel | None = None
+        if self._objective.kl_beta > 0:
+            self._reference = copy.deepcopy(model)
+            self._reference.requires_grad_(False)
+        self._trained = [p for p in model.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            self._trained,
+            lr=parameters.learning_rate,
+            weight_decay=parameters.weight_decay,
+        )
+
+    def learn(
+        self, rollout_groups: Sequence[RolloutGroup], update_index: int
+    ) -> LearningReport:
+        """One update on fresh rollouts; nothing happens if no group is informative.
+
+        Raises:
+            PolicyError: If the gradient is not finite.
+        """
+        batch = make_batch(
+            rollout_groups,
+            self._objective,
+            max_new_tokens=self._parameters.max_new_tokens,
+        )
+        informative_rate = batch.num_informative / len(rollout_groups)
+        if batch.num_informative == 0:
+            return LearningReport(is_skipped=True, informative_rate=informative_rate)
+        max_tokens = self._parameters.tokens_per_forward
+        parts = [_Part(p) for p in split_groups(batch.groups, max_tokens=max_tokens)]
+        sums = _Sums()
+        self._set_learning_rate(update_index)
+        for _ in range(self._parameters.epochs_per_update):
+            self._optimizer.zero_grad(set_to_none=True)
+            for part in parts:
+                self._add_gradient(part, batch, sums)
+            self._step(update_index, sums)
+        return self._report(informative_rate, batch, parts, sums)
+
+    def copy_weights(self) -> dict[str, Tensor]:
+        """The policy's weights now, on the CPU, in the type they were loaded in."""
+        return {
+            name: tensor.detach().to("cpu", self._as_loaded(tensor), copy=True)
+            for name, tensor in self._model.state_dict().items()
+        }
+
+    def get_state(self) -> LearnerState:
+        """Weights and optimiser state, by reference."""
+        return LearnerState(
+            model=self._model.state_dict(), optimizer=self._optimizer.state_dict()
+        )
+
+    def set_state(self, state: LearnerState) -> None:
+        """Goes on from a state of `get_state`."""
+        self._model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+
+    def load_weights(self, weights: dict[str, Tensor]) -> None:
+        """Sets the policy's weights to those of `copy_weights`."""
+        self._model.load_state_dict(weights)
+
+    def _add_gradient(self, part: _Part, batch: UpdateBatch, sums: _Sums) -> None:
+        logprobs = self._compute_logprobs(self._model, part)
+        if part.rollout_logprobs is None:
+            self._set_anchors(part, logprobs, sums)
+        assert part.rollout_logprobs is not None
+        losses = []
+        for index, group in enumerate(part.groups):
+            reference = (
+                None
+                if part.reference_logprobs is None
+                else part.reference_logprobs[index]
+            )
+            tokens = ActionTokens(
+                logprobs[index],
+                part.rollout_logprobs[index],
+                reference,
+                group.advantages.to(logprobs[index]),
+                _make_action_mask(group, logprobs[index]),
+            )
+            terms = compute_loss(tokens, batch.size, self._objective)
+            losses.append(terms.loss)
+            sums.num_tokens += group.actions.num_action_tokens
+            sums.num_clipped += terms.num_clipped.item()
+            if reference is not None:
+                sums.kl += _sum_kl(tokens, reference)
+        torch.autograd.backward(torch.stack(losses).sum())
+
+    def _set_anchors(self, part: _Part, logprobs: list[Tensor], sums: _Sums) -> None:
+        part.rollout_logprobs = [tensor.detach() for tensor in logprobs]
+        if self._reference is not None:
+            with torch.no_grad():
+                part.reference_logprobs = self._compute_logprobs(self._reference, part)
+        for group, tensor in zip(part.groups, part.rollout_logprobs, strict=True):
+            for row, sampled in zip(tensor, group.sampled_logprobs, strict=True):
+                distance = row[: len(sampled)] - row.new_tensor(sampled)
+                sums.mismatch += distance.abs().sum().item()
+
+    def _compute_logprobs(self, model: "PreTrainedModel", part: _Part) -> list[Tensor]:
+        return compute_action_logprobs_plain(
+            model,
+            [group.actions for group in part.groups],
+            temperature=self._parameters.temperature,
+        )
+
+    def _set_learning_rate(self, update_index: int) -> None:
+        warmup = self._parameters.warmup_updates
+        share = 1.0 if warmup == 0 else min(1.0, (update_index + 1) / warmup)
+        for group in self._optimizer.param_groups:
+            group["lr"] = share * self._parameters.learning_rate
+
+    def _step(self, update_index: int, sums: _Sums) -> None:
+        norm = torch.nn.utils.clip_grad_norm_(
+            self._trained, self._parameters.max_gradient_norm
+        ).item()
+        if not math.isfinite(norm):
+            raise PolicyError(
+                f"update {update_index}: the gradient's norm is {norm}; expected a "
+                f"finite one: lower rl_update.learning_rate (now "
+                f"{self._parameters.learning_rate:g}) or look for weights that are "
+                f"not finite in the initial policy."
+            )
+        sums.gradient_norms.append(norm)
+        self._optimizer.step()
+
+    def _report(
+        self,
+        informative_rate: float,
+        batch: UpdateBatch,
+        parts: Sequence[_Part],
+        sums: _Sums,
+    ) -> LearningReport:
+        epochs = self._parameters.epochs_per_update
+        per_pass = sum(count_unique_tokens(part.groups) for part in parts)
+        return LearningReport(
+            is_skipped=False,
+            informative_rate=informative_rate,
+            clip_rate=sums.num_clipped / sums.num_tokens,
+            gradient_norm=math.fsum(sums.gradient_norms) / epochs,
+            kl_policy_reference_k3=(
+                None if self._reference is None else sums.kl / sums.num_tokens
+            ),
+            logprob_mismatch=sums.mismatch * epochs / sums.num_tokens,
+            num_forwarded_tokens=epochs * per_pass,
+            num_unique_tokens=count_unique_tokens(batch.groups),
+        )
+
+    def _as_loaded(self, tensor: Tensor) -> torch.dtype:
+        return self._loaded_dtype if tensor.is_floating_point() else tensor.dtype
+
+
+def _make_action_mask(group: WeightedGroup, logprobs: Tensor) -> Tensor:
+    lengths = [len(action) for action in group.actions.actions]
+    columns = torch.arange(logprobs.shape[1], device=logprobs.device)
+    return columns < torch.tensor(lengths, device=logprobs.device)[:, None]
+
+
+def _sum_kl(tokens: ActionTokens, reference_logprobs: Tensor) -> float:
+    estimates = estimate_kl_policy_reference(
+        tokens.logprobs.detach(), reference_logprobs, estimator="k3"
+    )
+    return (estimates * tokens.action_mask).sum().item()

@@ -1,0 +1,97 @@
+"""What is reported of an update, under the names of the table `training_metrics`."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pivotrl_pipeline.records.messages import ActionType
+from pivotrl_pipeline.records.rollouts import FinishReason
+from pivotrl_pipeline.rl.rollout_groups import JudgedSample, RolloutGroup
+
+MetricsRow: TypeAlias = dict[str, "float | int | bool | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class LearningReport:
+    """What the gradient side of an update measured; rates and means are per token."""
+
+    is_skipped: bool
+    """True where no group was informative, so nothing was changed."""
+    informative_rate: float
+    """Share of groups with two different rewards."""
+    clip_rate: float = 0.0
+    """Tokens without gradient because their ratio left the trust region."""
+    gradient_norm: float = 0.0
+    """Before it is scaled down; the mean over the epochs."""
+    kl_policy_reference_k3: float | None = None
+    """In nats; None without a reference policy."""
+    logprob_mismatch: float | None = None
+    """Mean distance of the sampler's log-probabilities from those learnt from."""
+    num_forwarded_tokens: int = 0
+    """Tokens that went through the policy, over all epochs."""
+    num_unique_tokens: int = 0
+    """The same, were each prompt shared by all that begins with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateTotals:
+    """Where an update stands in its run, and what it cost."""
+
+    update_index: int
+    rollout_turns: int
+    """Actions sampled to learn from, this update's included."""
+    sampling_seconds: float
+    updating_seconds: float
+    heldout_reward_mean: float | None
+    """Greedy, after the update; None where it was not measured."""
+
+
+def make_metrics_row(
+    groups: Sequence[RolloutGroup], report: LearningReport, totals: UpdateTotals
+) -> MetricsRow:
+    """One row of `training_metrics`; None where nothing could be measured.
+
+    Rewards are over judged rollouts, ``action/…`` over all of them. ``entropy/mean`` is
+    minus the mean log-probability of the sampled tokens: an unbiased estimate of the
+    entropy per token, in nats, of the distribution sampled from.
+    """
+    rollouts = [rollout for group in groups for rollout in group.rollouts]
+    rewards = [r.reward for r in rollouts if r.reward is not None]
+    logprobs = [lp for r in rollouts for lp in r.sample.logprobs]
+    return {
+        "update_index": totals.update_index,
+        "is_skipped": report.is_skipped,
+        "reward/mean": statistics.fmean(rewards) if rewards else None,
+        "reward/std": statistics.pstdev(rewards) if rewards else None,
+        "heldout/reward_mean": totals.heldout_reward_mean,
+        "groups/informative_rate": report.informative_rate,
+        "rollouts/excluded": len(rollouts) - len(rewards),
+        "kl/policy_reference_k3": report.kl_policy_reference_k3,
+        "clip/rate": report.clip_rate,
+        "gradient/norm": report.gradient_norm,
+        "logprobs/mismatch": report.logprob_mismatch,
+        "entropy/mean": -statistics.fmean(logprobs) if logprobs else None,
+        "action/mean_tokens": _mean(rollouts, lambda r: len(r.sample.token_ids)),
+        "action/truncated_rate": _mean(
+            rollouts, lambda r: r.sample.finish_reason is FinishReason.LENGTH
+        ),
+        "action/parse_failure_rate": _mean(
+            rollouts, lambda r: r.action.parse_error is not None
+        ),
+        "action/calls_mean": _mean(rollouts, lambda r: len(r.action.tool_calls)),
+        "action/message_rate": _mean(
+            rollouts, lambda r: r.action.action_type is ActionType.MESSAGE
+        ),
+        "rollout_turns": totals.rollout_turns,
+        "tokens/forwarded": report.num_forwarded_tokens,
+        "tokens/unique": report.num_unique_tokens,
+        "seconds/sampling": totals.sampling_seconds,
+        "seconds/updating": totals.updating_seconds,
+    }
+
+
+def _mean(
+    rollouts: Sequence[JudgedSample], measure: Callable[[JudgedSample], float]
+) -> float:
+    return statistics.fmean(measure(rollout) for rollout in rollouts)

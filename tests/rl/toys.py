@@ -1,0 +1,149 @@
+"""A world of ten tokens: a tiny random Qwen3, and verifiers that read one token."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from tests.rl.objectives import make_objective
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
+from pivotrl_pipeline.policies.base import Sample, SamplingSettings
+from pivotrl_pipeline.records.messages import Action
+from pivotrl_pipeline.records.rollouts import FinishReason, Verdict, VerdictReason
+from pivotrl_pipeline.records.trajectories import State
+from pivotrl_pipeline.rl.pivots import PivotState
+
+STOP_TOKEN = 0
+VOCABULARY = 10
+
+
+def make_model(seed: int = 0) -> Qwen3ForCausalLM:
+    torch.manual_seed(seed)
+    config = Qwen3Config(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        tie_word_embeddings=True,
+    )
+    return Qwen3ForCausalLM(config).eval()
+
+
+@dataclass
+class ToyPolicy:
+    """Samples by the plainest loop there is; its text is the token ids."""
+
+    model: Qwen3ForCausalLM
+    num_calls: int = 0
+
+    def render(self, state: State) -> list[int]:
+        raise AssertionError("the prompts are given")
+
+    @torch.no_grad()
+    def sample(
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[Sequence[int]],
+        settings: SamplingSettings,
+    ) -> list[list[Sample]]:
+        self.num_calls += 1
+        return [
+            [self._sample(list(prompt), seed, settings) for seed in of_prompt]
+            for prompt, of_prompt in zip(prompts, seeds, strict=True)
+        ]
+
+    def _sample(
+        self, prompt: list[int], seed: int, settings: SamplingSettings
+    ) -> Sample:
+        generator = torch.Generator().manual_seed(seed)
+        tokens: list[int] = []
+        logprobs: list[float] = []
+        while len(tokens) < settings.max_new_tokens:
+            logits = self.model(torch.tensor([prompt + tokens])).logits[0, -1]
+            if settings.temperature == 0:
+                token = int(logits.argmax())
+            else:
+                logits = logits / settings.temperature
+                token = int(
+                    torch.multinomial(logits.softmax(-1), 1, generator=generator)
+                )
+            tokens.append(token)
+            logprobs.append(logits.log_softmax(-1)[token].item())
+            if token == STOP_TOKEN:
+                return Sample(tuple(tokens), tuple(logprobs), FinishReason.STOP)
+        return Sample(tuple(tokens), tuple(logprobs), FinishReason.STOP)
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return " ".join(map(str, token_ids))
+
+    def parse(self, text: str) -> Action:
+        return Action(content=text)
+
+
+@dataclass
+class ToyVerifier:
+    """Reward 1 if the action begins with the demonstrated token."""
+
+    reward_of: Callable[[str, str], float | None] = field(
+        default=lambda demonstrated, said: float(said.split()[0] == demonstrated)
+    )
+    num_calls: int = 0
+    fail_at_call: int | None = None
+
+    def verify(
+        self, state: State, demonstrated_action: Action, action: Action
+    ) -> Verdict:
+        self.num_calls += 1
+        if self.num_calls == self.fail_at_call:
+            raise RuntimeError("killed")
+        reward = self.reward_of(demonstrated_action.content or "", action.content or "")
+        return Verdict(reward, VerdictReason.EQUIVALENT)
+
+
+def make_pivots(num_pivots: int = 4, wanted: str = "7") -> list[PivotState]:
+    return [
+        PivotState(
+            f"trajectory#{index}",
+            (1, 2, 3, 1 + index % 9, 5),
+            State((), ()),
+            Action(content=wanted),
+        )
+        for index in range(num_pivots)
+    ]
+
+
+def make_parameters(**changes: Any) -> RLUpdateParameters:
+    """Four groups of eight, two tokens an action; without reference policy."""
+    objective = changes.pop("objective_parameters", make_objective())
+    parameters = RLUpdateParameters(
+        objective="tested",
+        objective_presets={"tested": objective},
+        num_updates=6,
+        pivots_per_update=4,
+        group_size=8,
+        easy_turn_rate=0.0,
+        epochs_per_update=1,
+        learning_rate=1e-3,
+        warmup_updates=0,
+        weight_decay=0.0,
+        max_gradient_norm=1.0,
+        temperature=1.0,
+        top_p=1.0,
+        max_new_tokens=2,
+        tokens_per_forward=10_000,
+        heldout_every=2,
+        heldout_turns=0,
+        keep="last",
+        checkpoint_every=2,
+        seed=0,
+    )
+    return RLUpdateParameters(**{**parameters.model_dump(), **changes})
+
+
+def changed(pivot: PivotState, **changes: Any) -> PivotState:
+    return replace(pivot, **changes)
