@@ -60,8 +60,9 @@ def test_equal_partial_rewards_are_no_variance() -> None:
     assert reason is SelectionReason.CONSTANT_REWARD
 
 
-def test_group_without_verdict_is_not_judged() -> None:
-    rule = SelectionRule("mixed", 0.6, False, False)
+@pytest.mark.parametrize("strategy", ["all", "mixed", "low_mean"])
+def test_group_without_verdict_is_not_judged(strategy: str) -> None:
+    rule = SelectionRule(strategy, 0.6, False, False)
 
     reason = rule.judge(compute_reward_statistics([None]))
 

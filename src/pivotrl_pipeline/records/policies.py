@@ -1,17 +1,13 @@
 """A policy as it passes between nodes: where it lies, never its weights."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyCheckpoint:
-    """A policy folder (safetensors, tokenizer, config) or a hub id."""
+    """A policy folder (safetensors, tokenizer, config), or a model of a hub."""
 
     location: str
-    """A path, or the id of a model hub."""
-
-    @property
-    def path(self) -> Path:
-        """The location as a path."""
-        return Path(self.location)
+    """A folder's path, or the id of a hub."""
+    fingerprint: str
+    """Equal for equal policies, wherever they lie."""

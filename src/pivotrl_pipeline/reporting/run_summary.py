@@ -1,6 +1,10 @@
 """The few lines a run ends with."""
 
+import logging
+
 import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 SUITE_TITLES = {"in_domain": "in-domain", "out_of_domain": "out-of-domain"}
 
@@ -35,3 +39,9 @@ def render_run_summary(
             f"| {100 * row['change']:+.1f} | {low:+.1f} … {high:+.1f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def log_run_summary(text: str) -> None:
+    """Says it at the end of a run."""
+    for line in text.splitlines():
+        logger.info(line)

@@ -1,11 +1,12 @@
 """The outcome of training: weights in memory, and how they become a policy folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pivotrl_pipeline.errors import PolicyError
+from pivotrl_pipeline.records.messages import JsonObject
 from pivotrl_pipeline.rl.metrics import MetricsRow
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class TrainedPolicy:
     """Of these weights; None where nothing was held out."""
     initial_heldout_reward_mean: float | None
     """Of the weights that training began with."""
+    lineage: JsonObject = field(default_factory=dict)
+    """What it was made from, as fingerprints; kept beside the weights."""
 
 
 def write_policy_folder(trained: TrainedPolicy, folder: Path) -> None:

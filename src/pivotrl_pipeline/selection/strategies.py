@@ -24,7 +24,7 @@ class SelectionReason(StrEnum):
     VALIDATION_SPLIT = "validation_split"
     """Its task is held out."""
     NOT_JUDGED = "not_judged"
-    """No rollout of its group could be judged."""
+    """No rollout of its group could be judged: too long, or sampling failed."""
     ALWAYS_RIGHT = "always_right"
     """Every rollout earned reward 1: nothing to learn."""
     ALWAYS_WRONG = "always_wrong"
@@ -47,10 +47,10 @@ class SelectionRule:
     def judge(self, statistics: RewardStatistics) -> SelectionReason:
         """Whether a training candidate with these statistics is kept."""
         mean, variance = statistics.reward_mean, statistics.reward_variance
-        if self.strategy == "all":
-            return SelectionReason.KEPT
         if mean is None or variance is None:
             return SelectionReason.NOT_JUDGED
+        if self.strategy == "all":
+            return SelectionReason.KEPT
         if variance <= VARIANCE_TOLERANCE:
             return self._judge_constant(mean)
         if self.strategy == "mixed" or self._is_low(mean):

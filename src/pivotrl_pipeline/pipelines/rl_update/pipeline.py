@@ -19,6 +19,7 @@ def create_pipeline() -> Pipeline:
                     "checkpoints": "update_checkpoints",
                     "policy_parameters": "params:policy",
                     "verifier_parameters": "params:variance_computation",
+                    "max_prompt_tokens": "params:rollout_sampling.max_prompt_tokens",
                     "parameters": "params:rl_update",
                 },
                 outputs=["trained_policy", "training_metrics"],

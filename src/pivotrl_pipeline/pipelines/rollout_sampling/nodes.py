@@ -4,9 +4,12 @@ import pandas as pd
 
 from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.parameters.rollout_sampling import RolloutSamplingParameters
+from pivotrl_pipeline.policies.base import SamplingSettings
+from pivotrl_pipeline.policies.fingerprint import fingerprint_engine
+from pivotrl_pipeline.policies.loading import load_policy
 from pivotrl_pipeline.records.frames import group_candidates, rollouts_to_table
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
-from pivotrl_pipeline.sampling import profiling
+from pivotrl_pipeline.sampling import rollouts
 from pivotrl_pipeline.sampling.rollout_store import RolloutStore
 
 
@@ -19,11 +22,21 @@ def sample_rollouts(
     parameters: RolloutSamplingParameters,
 ) -> pd.DataFrame:
     """`rollouts`: K actions of the frozen initial policy at every candidate."""
-    rollouts = profiling.profile_policy(
-        initial_policy,
-        group_candidates(trajectories, pivot_candidates),
-        rollout_store,
-        policy_parameters,
-        parameters,
+    policy = load_policy(initial_policy.location, policy_parameters)
+    sampling = SamplingSettings(
+        parameters.temperature, parameters.top_p, parameters.max_new_tokens
     )
-    return rollouts_to_table(rollouts)
+    sampled = rollouts.sample_rollouts(
+        policy,
+        group_candidates(trajectories, pivot_candidates),
+        rollouts.ProfilingSettings(
+            sampling,
+            parameters.num_rollouts,
+            parameters.max_prompt_tokens,
+            parameters.seed,
+        ),
+        rollout_store,
+        scope=f"{initial_policy.fingerprint} {fingerprint_engine()} "
+        f"{policy.model.device.type} {policy.model.dtype} {sampling}",
+    )
+    return rollouts_to_table(sampled)

@@ -1,0 +1,58 @@
+"""Nodes of stage 5."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from pivotrl_pipeline.parameters.policy import PolicyParameters
+from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
+from pivotrl_pipeline.parameters.variance_computation import (
+    VarianceComputationParameters,
+)
+from pivotrl_pipeline.policies.fingerprint import fingerprint_engine
+from pivotrl_pipeline.policies.loading import load_policy
+from pivotrl_pipeline.records.frames import group_candidates
+from pivotrl_pipeline.records.policies import PolicyCheckpoint
+from pivotrl_pipeline.rl import update
+from pivotrl_pipeline.rl.lineage import describe_lineage
+from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
+from pivotrl_pipeline.rl.turns import make_update_turns
+from pivotrl_pipeline.verifiers import build_verifier
+
+
+def update_policy(
+    pivots: pd.DataFrame,
+    pivot_candidates: pd.DataFrame,
+    trajectories: pd.DataFrame,
+    initial_policy: PolicyCheckpoint,
+    checkpoints: Path,
+    policy_parameters: PolicyParameters,
+    verifier_parameters: VarianceComputationParameters,
+    max_prompt_tokens: int,
+    parameters: RLUpdateParameters,
+) -> tuple[TrainedPolicy, pd.DataFrame]:
+    """`trained_policy` and `training_metrics`."""
+    policy = load_policy(initial_policy.location, policy_parameters)
+    verifier = verifier_parameters.verifiers[pivots["verifier"].iloc[0]]
+    turns = make_update_turns(
+        policy,
+        group_candidates(trajectories, pivot_candidates),
+        pivots["candidate_id"],
+        with_easy_turns=parameters.easy_turn_rate > 0,
+        num_heldout=parameters.heldout_turns,
+        max_prompt_tokens=max_prompt_tokens,
+        seed=parameters.seed,
+    )
+    trained = update.update_policy(
+        policy,
+        turns,
+        build_verifier(verifier),
+        parameters,
+        source_location=initial_policy.location,
+        scope=f"{fingerprint_engine()} {verifier!r}",
+        checkpoint_folder=checkpoints,
+    )
+    settings = (each.model_dump(mode="json") for each in (verifier, parameters))
+    lineage = describe_lineage(initial_policy, turns, *settings)
+    return replace(trained, lineage=lineage), pd.DataFrame(trained.metrics)
