@@ -1,0 +1,100 @@
+"""Saving in one step: a dataset is never seen half-written.
+
+For the time of a save, a file dataset is pointed at a hidden sibling that then replaces
+the target. An exception removes the sibling and leaves the old file; a kill leaves a
+hidden file that the next save of the dataset removes.
+"""
+
+import contextlib
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro.io import AbstractDataset, CatalogProtocol
+from kedro.io.cached_dataset import CachedDataset
+from kedro.pipeline.node import Node
+
+from .partial import partial_path, remove, remove_partials, replace
+
+
+@contextlib.contextmanager
+def atomic_saves(catalog: CatalogProtocol[Any, Any], node: Node) -> Iterator[None]:
+    """Makes every save of the node's outputs replace its target in one step.
+
+    A generator node saves chunk by chunk; its targets are replaced when it has ended.
+    """
+    with contextlib.ExitStack() as stack:
+        for name in node.outputs:
+            dataset = catalog.get(name, fallback_to_runtime_pattern=True)
+            dataset = (
+                dataset._dataset if isinstance(dataset, CachedDataset) else dataset
+            )
+            if _can_redirect(dataset):
+                if inspect.isgeneratorfunction(node.func):
+                    stack.enter_context(_redirected(dataset))
+                else:
+                    stack.enter_context(_wrapped(dataset))
+        yield
+
+
+def _can_redirect(dataset: Any) -> bool:
+    """Whether the dataset writes one local path, anew, and not atomically by itself."""
+    if not isinstance(getattr(dataset, "_filepath", None), PurePosixPath | Path):
+        return False
+    if getattr(type(dataset), "saves_atomically", False):
+        return False
+    if getattr(dataset, "_protocol", "file") not in {"file", "local", ""}:
+        return False
+    return not _appends(dataset)
+
+
+def _appends(dataset: Any) -> bool:
+    modes = [getattr(dataset, "_fs_open_args_save", None) or {}]
+    modes.append(getattr(dataset, "_save_args", None) or {})
+    return any(str(mode.get("mode", "w"))[:1] in {"a", "r"} for mode in modes)
+
+
+@contextlib.contextmanager
+def _wrapped(dataset: Any) -> Iterator[None]:
+    kind: type[AbstractDataset[Any, Any]] = type(dataset)
+    plain_save: Callable[[Any, Any], None] = getattr(
+        kind.save, "__wrapped__", kind.save
+    )
+
+    def save(self: Any, data: Any) -> None:
+        with _redirected(self):
+            plain_save(self, data)
+
+    checked_save = kind._save_wrapper(save)
+    dataset.save = lambda data: checked_save(dataset, data)
+    try:
+        yield
+    finally:
+        del dataset.save
+
+
+@contextlib.contextmanager
+def _redirected(dataset: Any) -> Iterator[None]:
+    """Points the dataset at a sibling of its target, then replaces the target."""
+    path = dataset._filepath
+    versioned = bool(getattr(dataset, "_version", None))
+    target = Path(os.path.realpath(dataset._get_save_path() if versioned else path))
+    remove_partials(target)
+    partial = partial_path(target)
+    pointed = PurePosixPath(partial.as_posix())
+    if versioned:
+        dataset._get_save_path = lambda: pointed
+    else:
+        dataset._filepath = type(path)(pointed)
+    try:
+        yield
+        if partial.exists():
+            replace(partial, target)
+    finally:
+        if versioned:
+            del dataset._get_save_path
+        else:
+            dataset._filepath = path
+        remove(partial)

@@ -1,0 +1,271 @@
+"""Which code a callable reaches, and the digest of it.
+
+Starting from the callable's own symbol, every name that is looked up in a module is
+followed, through imports, to the symbols of the packages whose source counts; of other
+packages only the name is kept, so that their version can count. Where the reach cannot
+be known (``import_module``, ``eval``, a module used as a value) everything it could be
+counts.
+"""
+
+import builtins
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .captures import Start
+from .content import Contents
+from .modules import Modules
+from .reach import FILE, IMPORT, Reach, Unit, package_of
+from .scopes import Chain
+from .syntax import ModuleSyntax, Symbol
+from .values import digest_text
+
+_DYNAMIC_BUILTINS = {"eval", "exec", "globals", "__import__"}
+_DYNAMIC_CALLS = (
+    "importlib.import_module",
+    "runpy.",
+    "pkgutil.",
+    "kedro.utils.load_obj",
+)
+_RESOURCES = ("importlib.resources", "importlib_resources", "pkgutil.get_data")
+_DOCUMENTATION = ("inspect.getdoc", "inspect.cleandoc", "inspect.getsource")
+
+
+@dataclass(frozen=True)
+class CodeFingerprint:
+    """What a callable's result depends on, besides its arguments."""
+
+    digest: str
+    symbols: dict[str, str]
+    """``module.symbol`` → digest."""
+    packages: frozenset[str]
+    """Top-level names of other packages that the code mentions."""
+    files: frozenset[Path]
+    """The source files in which the symbols lie."""
+
+
+class Code:
+    """Fingerprints of callables."""
+
+    def __init__(
+        self, modules: Modules, contents: Contents, *, by_module: bool = False
+    ) -> None:
+        """``by_module`` counts whole files instead of symbols."""
+        self._modules = modules
+        self._contents = contents
+        self._by_module = by_module
+        self._reach: dict[Unit, Reach] = {}
+        self._known: dict[int, tuple[object, CodeFingerprint]] = {}
+
+    def fingerprint(self, function: Callable[..., object]) -> CodeFingerprint:
+        """The code that calling the function may run.
+
+        Raises:
+            UnstableValueError: If it captures a value that has no stable form.
+        """
+        known = self._known.get(id(function))
+        if known is None:
+            start = Start(self._modules, self._resolve)
+            start.callable(function)
+            known = (function, self._close(start.reach, start.captured))
+            self._known[id(function)] = known
+        return known[1]
+
+    def of_name(self, dotted: str) -> CodeFingerprint:
+        """The code of ``package.module.Class``, or of an attribute of it."""
+        top, _, rest = dotted.partition(".")
+        return self._close(self._target("@" + top, tuple(rest.split("."))), [])
+
+    def methods(self, dotted: str) -> set[str]:
+        """Names that a class defines, or inherits from a class whose source counts."""
+        found: set[str] = set()
+        top, _, rest = dotted.partition(".")
+        pending = self._target("@" + top, tuple(rest.split("."))).units
+        seen: set[Unit] = set()
+        while pending:
+            module, name = unit = pending.pop()
+            syntax = self._modules.syntax(module)
+            if unit in seen or syntax is None or name not in syntax.symbols:
+                continue
+            seen.add(unit)
+            found.update(syntax.symbols[name].methods)
+            for base in syntax.symbols[name].bases:
+                pending |= self._resolve(module, base).units
+        return found
+
+    def _close(self, start: Reach, captured: list[str]) -> CodeFingerprint:
+        total = Reach()
+        total.add(start)
+        pending = set(start.units)
+        while pending:
+            reach = self._reach_of(pending.pop())
+            new = reach.units - total.units
+            total.add(reach)
+            pending |= new
+            if reach.is_dynamic:
+                everything = {(name, FILE) for name in self._modules.names()}
+                pending |= everything - total.units
+                total.units |= everything
+        symbols = dict(sorted(self._digests(total)))
+        paths = {self._modules.path(module) for module, _ in total.units}
+        return CodeFingerprint(
+            digest=digest_text(
+                *(p for item in symbols.items() for p in item), *captured
+            ),
+            symbols=symbols,
+            packages=frozenset(total.packages),
+            files=frozenset(path for path in paths if path is not None),
+        )
+
+    def _digests(self, total: Reach) -> Iterator[tuple[str, str]]:
+        for module, name in total.units:
+            syntax = self._modules.syntax(module)
+            if name == FILE or syntax is None or self._by_module:
+                yield f"{module}", self._modules.digest(module)
+                continue
+            symbol = syntax.effects if name == IMPORT else syntax.symbols.get(name)
+            if symbol is not None:
+                digest = symbol.documented_digest
+                yield (
+                    f"{module}.{name}",
+                    digest if total.reads_documentation else symbol.digest,
+                )
+        for module in total.resources:
+            for file in self._modules.neighbours(module):
+                yield f"{module}/{file.name}", self._contents.digest(file) or "missing"
+
+    def _reach_of(self, unit: Unit) -> Reach:
+        if unit not in self._reach:
+            module, name = unit
+            syntax = self._modules.syntax(module)
+            reach = Reach()
+            if syntax is not None:
+                if name == IMPORT:
+                    self._add_import(module, syntax, reach)
+                else:
+                    reach.units.add((module, IMPORT))
+                    for symbol in _symbols(syntax, name):
+                        self._add_references(module, symbol, reach)
+            self._reach[unit] = reach
+        return self._reach[unit]
+
+    def _add_references(self, module: str, symbol: Symbol, reach: Reach) -> None:
+        for chain in symbol.references:
+            reach.add(self._resolve(module, chain))
+
+    def _add_import(self, module: str, syntax: ModuleSyntax, reach: Reach) -> None:
+        """Importing runs effects, effectful decorators and further imports."""
+        if syntax.effects is not None:
+            self._add_references(module, syntax.effects, reach)
+        for name, symbol in syntax.symbols.items():
+            if any(self._resolve(module, chain).units for chain in symbol.decorators):
+                reach.units.add((module, name))
+        parents = module.split(".")[:-1]
+        executed = [".".join(parents[: i + 1]) for i in range(len(parents))]
+        for name in (*syntax.executed, *executed):
+            self._add_executed(name, reach)
+
+    def _add_executed(self, module: str, reach: Reach) -> None:
+        if not self._modules.owns(module):
+            return
+        parts = module.split(".")
+        for count in range(1, len(parts) + 1):
+            name = ".".join(parts[:count])
+            if self._modules.path(name) is not None:
+                reach.units.add((name, IMPORT))
+
+    def _resolve(self, module: str, chain: Chain) -> Reach:
+        """What a dotted name, looked up in a module, stands for."""
+        first, rest = chain[0], tuple(chain[1:])
+        reach = Reach()
+        reach.reads_documentation = "__doc__" in chain
+        if first == "":
+            return reach
+        if first[0] == "!":
+            self._add_executed(first[1:], reach)
+            return reach
+        if first[0] == "@":
+            reach.add(self._target(first, rest))
+            return reach
+        syntax = self._modules.syntax(module)
+        if syntax is None:
+            return reach
+        if first in syntax.symbols:
+            reach.units.add((module, first))
+        if first in syntax.imports:
+            reach.add(self._target(syntax.imports[first], rest))
+        elif first == "__file__":
+            reach.resources.add(module)
+        elif first not in syntax.symbols:
+            if hasattr(builtins, first):
+                reach.is_dynamic = first in _DYNAMIC_BUILTINS
+            else:
+                reach.add(self._star(syntax, first, rest))
+        return reach
+
+    def _star(self, syntax: ModuleSyntax, name: str, rest: Chain) -> Reach:
+        reach = Reach()
+        for source in syntax.stars:
+            if not self._modules.owns(source):
+                reach.packages |= package_of(source)
+                continue
+            outline = self._modules.syntax(source)
+            if outline and (name in outline.symbols or name in outline.imports):
+                reach.add(self._resolve(source, (name, *rest)))
+        return reach
+
+    def _target(self, target: str, attributes: Chain) -> Reach:
+        """What an import target with further attributes stands for."""
+        module, _, name = target[1:].partition(":")
+        rest = [*([name] if name else []), *attributes]
+        if not self._modules.owns(module):
+            return _foreign(".".join((module, *rest)))
+        while True:
+            syntax = self._modules.syntax(module)
+            here = f"{module}.{rest[0]}" if rest else ""
+            if syntax and rest and _shows(syntax, module, rest[0]):
+                return self._resolve(module, tuple(rest))
+            if not rest or not self._modules.exists(here):
+                break
+            module, rest = here, rest[1:]
+        return self._leftover(module, syntax, rest)
+
+    def _leftover(
+        self, module: str, syntax: ModuleSyntax | None, rest: list[str]
+    ) -> Reach:
+        """A module itself, or a name that its source does not show."""
+        reach = Reach()
+        if rest and rest[0] in {"__name__", "__version__", "__all__"}:
+            reach.units.add((module, IMPORT))
+        elif rest and rest[0] == "__file__":
+            reach.resources.add(module)
+        elif rest and syntax and "__getattr__" in syntax.symbols:
+            reach.units.add((module, "__getattr__"))
+        elif rest and syntax and syntax.stars:
+            reach = self._star(syntax, rest[0], tuple(rest[1:]))
+            reach.units.add((module, IMPORT))
+        else:
+            reach.units.add((module, FILE))
+        return reach
+
+
+def _shows(syntax: ModuleSyntax, module: str, name: str) -> bool:
+    """Whether the module's source binds the name to more than its own submodule."""
+    target = syntax.imports.get(name)
+    return name in syntax.symbols or target not in {None, f"@{module}:{name}"}
+
+
+def _symbols(syntax: ModuleSyntax, name: str) -> Iterable[Symbol]:
+    if name == FILE:
+        return syntax.symbols.values()
+    return [syntax.symbols[name]] if name in syntax.symbols else []
+
+
+def _foreign(dotted: str) -> Reach:
+    """A name of a package whose source does not count."""
+    return Reach(
+        packages=package_of(dotted),
+        is_dynamic=dotted.startswith(_DYNAMIC_CALLS)
+        and not dotted.startswith(_RESOURCES),
+        reads_documentation=dotted.startswith(_DOCUMENTATION),
+    )

@@ -1,0 +1,199 @@
+"""A run with the cache: plan, lock, run what must run, record it."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from kedro.framework.hooks.manager import _NullPluginManager
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.runner import AbstractRunner
+
+from .cache import Cache, Project
+from .decisions import Decision, settle_inputs
+from .entries import plain_name
+from .locking import exclusive
+from .options import RunOptions
+from .partial import remove_partials
+from .recorder import Recorder
+from .report import Report, log_outcome, log_plan
+from .scheduler import Scheduler
+
+logger = logging.getLogger(__name__)
+
+
+class CachedRun:
+    """One run of one pipeline."""
+
+    def __init__(
+        self,
+        project: Project,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol[Any, Any],
+        options: RunOptions,
+        *,
+        loaded_nanoseconds: int,
+    ) -> None:
+        """``loaded_nanoseconds`` is when the project's code was imported."""
+        self._project = project
+        self._pipeline = pipeline
+        self._catalog = catalog
+        self._options = options
+        self._loaded_nanoseconds = loaded_nanoseconds
+        self._run_id = ""
+
+    def execute(
+        self, runner: AbstractRunner, hook_manager: Any, run_id: str | None
+    ) -> None:
+        """Runs, skips or restores every node of the pipeline.
+
+        Raises:
+            ValueError: If the pipeline needs a dataset that the catalog lacks, or
+                the node to be refreshed does not exist.
+            Exception: What a node raised.
+        """
+        _check_inputs(self._pipeline, self._catalog)
+        _check_refresh(self._pipeline, self._options.refresh)
+        self._run_id = run_id or ""
+        if not self._make_folder():
+            self._run_every_node(runner, hook_manager)
+            return
+        cache = self._open()
+        decisions = cache.plan()
+        try:
+            if all(d.action in {"skip", "on demand"} for d in decisions):
+                log_plan(decisions)
+                log_outcome(decisions, {})
+                return
+            with exclusive(self._project.folder) as waited:
+                decisions = cache.plan() if waited else decisions
+                log_plan(decisions)
+                self._run(cache, decisions, runner, hook_manager)
+        finally:
+            cache.memory.close()
+
+    def _make_folder(self) -> bool:
+        """Whether the run is cached: asked for, and with a folder to write to."""
+        if self._options.no_cache or not self._project.options.enabled:
+            return False
+        try:
+            self._project.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            logger.warning("Running every node, without the cache: %s", error)
+            return False
+        return True
+
+    def _open(self) -> Cache:
+        cache = Cache(
+            self._project, self._pipeline, self._catalog, refresh=self._options.refresh
+        )
+        if self._options.verify:
+            cache.memory.forget_files()
+        return cache
+
+    def _run(
+        self,
+        cache: Cache,
+        decisions: list[Decision],
+        runner: AbstractRunner,
+        hook_manager: Any,
+    ) -> None:
+        self._tidy(cache)
+        self._prepare(cache, runner, decisions)
+        report = Report()
+        recorder = Recorder(cache, self._run_id, self._loaded_nanoseconds)
+        scheduler = Scheduler(
+            self._pipeline,
+            self._catalog,
+            cache.decider,
+            start=recorder.start,
+            finish=recorder.finish,
+            restore=recorder.restore,
+            progress=report,
+        )
+        settled = settle_inputs(self._pipeline, cache.decider, cache.data)
+        try:
+            scheduler.run(runner, _or_null(hook_manager), self._run_id, settled)
+        except Exception:
+            recorder.clear_marks()
+            report.log_failure()
+            raise
+        cache.store.shrink()
+        report.log_summary()
+
+    def _run_every_node(self, runner: AbstractRunner, hook_manager: Any) -> None:
+        """Runs without reading or writing receipts; saves stay atomic."""
+        cache = Cache(self._project, self._pipeline, self._catalog, every_node=True)
+        self._prepare(cache, runner, cache.plan())
+        report = Report()
+        scheduler = Scheduler(
+            self._pipeline,
+            self._catalog,
+            cache.decider,
+            start=lambda node: None,
+            finish=lambda decision, seconds: dict.fromkeys(decision.node.outputs),
+            restore=lambda decision: None,
+            progress=report,
+        )
+        settled = {plain_name(name): None for name in self._pipeline.inputs()}
+        try:
+            scheduler.run(runner, _or_null(hook_manager), self._run_id, settled)
+        except Exception:
+            report.log_failure()
+            raise
+        report.log_summary()
+
+    def _prepare(
+        self, cache: Cache, runner: AbstractRunner, decisions: Iterable[Decision]
+    ) -> None:
+        """Creates the datasets that may be needed, and lets the runner check them."""
+        for decision in decisions:
+            for name in (*decision.node.inputs, *decision.node.outputs):
+                if decision.action != "skip" or not cache.entries[name].is_stored:
+                    self._catalog.get(name, fallback_to_runtime_pattern=True)
+        runner._validate_catalog(self._catalog)
+        runner._validate_nodes(self._pipeline.nodes)
+        runner._set_manager_datasets(self._catalog)
+
+    def _tidy(self, cache: Cache) -> None:
+        """Removes what killed runs left half-written, and tells of their outputs."""
+        interrupted = cache.receipts.interrupted()
+        made = {
+            location
+            for node in self._pipeline.nodes
+            for location in cache.decider.locations(node)
+        }
+        for location in interrupted:
+            remove_partials(self._project.path / location)
+        for name in sorted(self._pipeline.inputs()):
+            location = cache.decider.location(cache.entries[name])
+            if location in interrupted and location not in made:
+                logger.warning(
+                    "%r may be incomplete: node %r was interrupted while writing it; "
+                    "run that node first.",
+                    name,
+                    interrupted[location],
+                )
+
+
+def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+    unsatisfied = sorted(name for name in pipeline.inputs() if name not in catalog)
+    if unsatisfied:
+        raise ValueError(
+            f"Pipeline input(s) {set(unsatisfied)} not found in the "
+            f"{type(catalog).__name__}"
+        )
+
+
+def _check_refresh(pipeline: Pipeline, refresh: Iterable[str]) -> None:
+    names = {node.name for node in pipeline.nodes}
+    unknown = sorted(set(refresh) - names - {"all"})
+    if unknown:
+        raise ValueError(
+            f"--refresh names {unknown[0]!r}, which is no node of this run; "
+            f"choose from: all, {', '.join(sorted(names))}."
+        )
+
+
+def _or_null(hook_manager: Any) -> Any:
+    return hook_manager or _NullPluginManager()

@@ -1,0 +1,87 @@
+"""How a run is cached: the project's ``cache.yml`` and the command line."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class CacheOptions:
+    """What ``conf/<env>/cache.yml`` may set below its key ``cache``."""
+
+    enabled: bool = True
+    path: str = ".kedro_cache"
+    """Folder of receipts and previous outputs, relative to the project."""
+    packages: tuple[str, ...] = ()
+    """Further packages whose source counts, besides the project's own."""
+    granularity: Literal["symbol", "module"] = "symbol"
+    """Whether editing a file touches who uses the edited symbol, or the file."""
+    count_versions: bool = True
+    """Whether another version of a package that a node mentions reruns it."""
+    store_gigabytes: float = 5.0
+    """Bound on previous outputs; 0 keeps none."""
+
+    def __post_init__(self) -> None:
+        if self.granularity not in {"symbol", "module"}:
+            raise ValueError(
+                f"cache.granularity is {self.granularity!r}; "
+                "choose from: module, symbol."
+            )
+        object.__setattr__(self, "packages", tuple(self.packages))
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line asks of one run."""
+
+    no_cache: bool = False
+    refresh: tuple[str, ...] = ()
+    """Nodes that run whatever their receipts say, or ``("all",)``."""
+    verify: bool = False
+    """Hash every file again instead of trusting sizes and times."""
+
+
+_RUN_OPTIONS: ContextVar[RunOptions | None] = ContextVar("run_options", default=None)
+
+
+def run_options() -> RunOptions:
+    """The options of the run that is being made."""
+    return _RUN_OPTIONS.get() or RunOptions()
+
+
+@contextlib.contextmanager
+def use_run_options(options: RunOptions) -> Iterator[None]:
+    """Makes these the options of runs made inside the block."""
+    token = _RUN_OPTIONS.set(options)
+    try:
+        yield
+    finally:
+        _RUN_OPTIONS.reset(token)
+
+
+def load_cache_options(config_loader: Any) -> CacheOptions:
+    """The options of ``cache.yml``; the defaults where a project has none.
+
+    Raises:
+        ValueError: If the file names an option that does not exist.
+    """
+    from kedro.config import MissingConfigException
+
+    patterns = getattr(config_loader, "config_patterns", None)
+    if patterns is not None:
+        patterns.setdefault("cache", ["cache*", "cache*/**", "**/cache*"])
+    try:
+        found: Any = config_loader["cache"]
+    except (MissingConfigException, KeyError):
+        return CacheOptions()
+    section = found.get("cache", {}) if isinstance(found, Mapping) else {}
+    known = {option.name for option in dataclasses.fields(CacheOptions)}
+    unknown = sorted(set(section) - known)
+    if unknown:
+        raise ValueError(
+            f"cache.yml sets {unknown[0]!r}; choose from: {', '.join(sorted(known))}."
+        )
+    return CacheOptions(**section)

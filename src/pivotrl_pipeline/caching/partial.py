@@ -1,0 +1,63 @@
+"""Names of files that are being written.
+
+A partial file is hidden, lies beside its target (so that replacing is one rename on
+one filesystem) and keeps the target's suffix, from which some writers infer a format.
+"""
+
+import contextlib
+import re
+import shutil
+import uuid
+from pathlib import Path
+
+_PARTIAL = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{32}\.partial(?P<suffixes>(\..+)?)")
+
+
+def partial_path(target: Path) -> Path:
+    """A fresh hidden sibling of ``target``."""
+    suffixes = "".join(target.suffixes)
+    stem = target.name.removesuffix(suffixes) if suffixes else target.name
+    return target.with_name(f".{stem}.{uuid.uuid4().hex}.partial{suffixes}")
+
+
+def is_partial(name: str) -> bool:
+    """Whether a file's or folder's name is that of a partial one."""
+    return _PARTIAL.fullmatch(name) is not None
+
+
+def remove_partials(target: Path) -> None:
+    """Removes what killed runs left beside ``target``."""
+    with contextlib.suppress(OSError):
+        for sibling in target.parent.iterdir():
+            match = _PARTIAL.fullmatch(sibling.name)
+            if match and match["stem"] + match["suffixes"] == target.name:
+                remove(sibling)
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def replace(source: Path, target: Path) -> None:
+    """Moves a file or folder over another in one step, or two for folders.
+
+    A folder cannot be replaced in one step: between the two there is none.
+    """
+    if not target.is_dir() or target.is_symlink():
+        source.replace(target)
+        if source.is_file():  # both were links to one file: the rename did nothing
+            source.unlink()
+        return
+    old = partial_path(target)
+    target.replace(old)
+    try:
+        source.replace(target)
+    except OSError:
+        old.replace(target)
+        raise
+    remove(old)

@@ -1,0 +1,168 @@
+"""The recipe of a node: everything that its outputs depend on.
+
+A flat map from an ingredient's name to its digest. It is stored as it is, so that the
+answer to "why does it run" is the difference of two maps.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kedro.io import CatalogProtocol
+from kedro.pipeline.node import Node
+
+from .code import Code, CodeFingerprint
+from .entries import Entries, Entry, parameter_value
+from .packages import Packages
+from .values import (
+    UnstableValueError,
+    canonical_form,
+    digest_text,
+    digest_value,
+    flatten,
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One node's ingredients."""
+
+    ingredients: Mapping[str, str]
+    """Name, such as ``"code"`` or ``"input trajectories"`` → digest or version."""
+    parameters: Mapping[str, str]
+    """``params:a.b`` → JSON text of each leaf, only to show what changed."""
+    symbols: Mapping[str, str]
+    """``module.function`` → digest, only to show what changed."""
+    files: frozenset[Path] = field(default_factory=frozenset)
+    """The source files behind ``code``."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of all ingredients."""
+        return digest_text(
+            *(part for i in sorted(self.ingredients.items()) for part in i)
+        )
+
+    def with_inputs(self, inputs: Mapping[str, str]) -> "Recipe":
+        """The same with the digests of the datasets that the node loads."""
+        named = {f"input {name}": digest for name, digest in inputs.items()}
+        return Recipe(
+            {**self.ingredients, **named}, self.parameters, self.symbols, self.files
+        )
+
+
+class Recipes:
+    """Recipes of nodes, without the contents of their inputs."""
+
+    def __init__(
+        self,
+        catalog: CatalogProtocol[Any, Any],
+        entries: Entries,
+        code: Code,
+        packages: Packages,
+        owns: Callable[[str], bool],
+        *,
+        count_versions: bool = True,
+    ) -> None:
+        """``owns`` tells whether a module's source counts."""
+        self._catalog = catalog
+        self._entries = entries
+        self._code = code
+        self._packages = packages
+        self._owns = owns
+        self._count_versions = count_versions
+        self._known: dict[str, Recipe] = {}
+        self._settings: dict[tuple[str, bool], tuple[str, CodeFingerprint | None]] = {}
+
+    def of(self, node: Node) -> Recipe:
+        """The node's recipe without inputs.
+
+        Raises:
+            UnstableValueError: If an ingredient cannot be fingerprinted.
+        """
+        if node.name not in self._known:
+            self._known[node.name] = self._make(node)
+        return self._known[node.name]
+
+    def _make(self, node: Node) -> Recipe:
+        code = self._code.fingerprint(node.func)
+        ingredients = {
+            "code": code.digest,
+            "binding": digest_value([node._inputs, node._outputs]),
+            "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        }
+        symbols = dict(code.symbols)
+        packages = set(code.packages)
+        files = set(code.files)
+        leaves: dict[str, str] = {}
+        for name in sorted({*node.inputs, *node.outputs}):
+            entry = self._entries[name]
+            if entry.kind == "parameter":
+                ingredients[name] = self._parameter(name, leaves)
+                continue
+            word = "loading of" if name in node.inputs else "saving of"
+            digest, own = self._entry_settings(entry, loading=name in node.inputs)
+            ingredients[f"{word} {name}"] = digest
+            packages |= self._libraries(entry)
+            if own is not None:
+                symbols |= own.symbols
+                packages |= own.packages
+                files |= own.files
+        if self._count_versions:
+            versions = self._packages.versions(packages)
+            ingredients |= {f"package {n}": v for n, v in versions.items()}
+        return Recipe(ingredients, leaves, symbols, frozenset(files))
+
+    def _parameter(self, name: str, leaves: dict[str, str]) -> str:
+        try:
+            form = canonical_form(parameter_value(self._catalog, name))
+        except UnstableValueError as error:
+            raise UnstableValueError(f"{name}: {error}") from error
+        leaves |= flatten(form, name)
+        return digest_text(json.dumps(form, sort_keys=True, ensure_ascii=False))
+
+    def _entry_settings(
+        self, entry: Entry, *, loading: bool
+    ) -> tuple[str, CodeFingerprint | None]:
+        key = (entry.name, loading)
+        if key not in self._settings:
+            settings = entry.loading_digest() if loading else entry.saving_digest()
+            owned = [path for path in _class_paths(entry) if self._owns(path)]
+            parts = [self._code.of_name(path) for path in owned]
+            if parts:
+                settings = digest_text(settings, *(part.digest for part in parts))
+            self._settings[key] = settings, _merge(parts)
+        return self._settings[key]
+
+    def _libraries(self, entry: Entry) -> set[str]:
+        """Packages that the dataset's and the validator's classes come from."""
+        tops = {path.partition(".")[0] for path in _class_paths(entry)}
+        foreign = {t for t in tops if not self._owns(t)} - sys.stdlib_module_names
+        return {*foreign, "kedro_datasets"} if entry.is_stored else set()
+
+
+def _class_paths(entry: Entry) -> list[str]:
+    """Of the dataset and of its validator, as configured."""
+    validator = entry.validator
+    if isinstance(validator, Mapping):
+        validator = validator.get("class")
+    inner = entry.arguments.get("dataset")
+    if isinstance(inner, Mapping):
+        inner = inner.get("type")
+    found = (entry.class_path, validator, inner)
+    return [path for path in found if isinstance(path, str) and path]
+
+
+def _merge(parts: list[CodeFingerprint]) -> CodeFingerprint | None:
+    if not parts:
+        return None
+    return CodeFingerprint(
+        digest="",
+        symbols={name: d for part in parts for name, d in part.symbols.items()},
+        packages=frozenset().union(*(part.packages for part in parts)),
+        files=frozenset().union(*(part.files for part in parts)),
+    )

@@ -1,0 +1,122 @@
+"""Writes down what happens to nodes.
+
+Order per node: mark, run, digest the outputs, check that nothing moved meanwhile,
+replace the receipt, remove the mark. A kill at any point leaves no matching receipt, or
+outputs that are not the recorded ones: the node runs again.
+"""
+
+import contextlib
+import logging
+from collections.abc import Mapping
+
+from kedro.pipeline.node import Node
+
+from .cache import Cache
+from .data import MISSING
+from .decisions import Decision
+from .receipts import Receipt
+from .recipe import Recipe
+from .values import UnstableValueError
+
+logger = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Writes down what happens to nodes."""
+
+    def __init__(self, cache: Cache, run_id: str, loaded_nanoseconds: int) -> None:
+        self._cache = cache
+        self._decider = cache.decider
+        self._run_id = run_id
+        self._loaded_nanoseconds = loaded_nanoseconds
+        self._marked: set[str] = set()
+
+    def start(self, node: Node) -> None:
+        """Marks the node's outputs as being written."""
+        locations = self._decider.locations(node)
+        if locations:
+            key = self._decider.key(node)
+            self._cache.receipts.mark_running(key, node.name, locations)
+            self._marked.add(key)
+
+    def finish(self, decision: Decision, seconds: float) -> Mapping[str, str | None]:
+        """Writes the node's receipt, unless something moved under it."""
+        node = decision.node
+        if not self._decider.stored_outputs(node):
+            return {}
+        key = self._decider.key(node)
+        try:
+            outputs = self._decider.outputs(node)
+        except UnstableValueError:
+            outputs = {}
+        problem = self._problem(decision, outputs)
+        if problem or decision.recipe is None:
+            self._cache.receipts.remove(key)
+            if problem:
+                logger.warning("%s runs again next time: %s.", node.name, problem)
+        else:
+            self._record(key, decision.recipe, node, outputs, seconds)
+        self._cache.receipts.clear_running(key)
+        self._marked.discard(key)
+        self._cache.memory.save()
+        return outputs or dict.fromkeys(self._decider.stored_outputs(node))
+
+    def restore(self, decision: Decision) -> None:
+        """Puts a node's previous outputs back."""
+        paths = self._decider.paths(decision.node)
+        kept = decision.kept
+        if paths is None or kept is None:
+            return
+        key = self._decider.key(decision.node)
+        self._cache.store.restore(key, kept, paths)
+        if self._decider.outputs(decision.node) != dict(kept.receipt.outputs):
+            raise OSError("the restored content is not the recorded one")
+        self._cache.receipts.write(key, kept.receipt)
+
+    def clear_marks(self) -> None:
+        """Forgets marks of nodes that failed in an orderly way."""
+        for key in self._marked:
+            self._cache.receipts.clear_running(key)
+
+    def _record(
+        self,
+        key: str,
+        recipe: Recipe,
+        node: Node,
+        outputs: dict[str, str],
+        seconds: float,
+    ) -> None:
+        receipt = Receipt(
+            node=node.name,
+            ingredients=dict(recipe.ingredients),
+            parameters=dict(recipe.parameters),
+            symbols=dict(recipe.symbols),
+            outputs=outputs,
+            seconds=round(seconds, 3),
+            run_id=self._run_id,
+        )
+        paths = self._decider.paths(node)
+        with contextlib.suppress(OSError):
+            self._cache.receipts.write(key, receipt)
+            if paths is not None:
+                self._cache.store.keep(key, receipt, paths)
+
+    def _problem(self, decision: Decision, outputs: Mapping[str, str]) -> str:
+        """Why no receipt can be written: something changed while the node ran."""
+        recipe = decision.recipe
+        if recipe is None:
+            return ""
+        missing = [name for name, digest in outputs.items() if digest == MISSING]
+        if missing:
+            return f"output {missing[0]!r} was not written"
+        for name in filter(self._is_stored, self._decider.inputs(decision.node)):
+            if self._cache.data.digest(name) != recipe.ingredients[f"input {name}"]:
+                return f"input {name!r} was modified while it ran"
+        for file in sorted(recipe.files):
+            with contextlib.suppress(OSError):
+                if file.stat().st_mtime_ns > self._loaded_nanoseconds:
+                    return f"{file.name} was edited after it was loaded"
+        return ""
+
+    def _is_stored(self, name: str) -> bool:
+        return self._cache.entries[name].is_stored

@@ -1,0 +1,148 @@
+"""What a run says: its plan at the start, a line per node, a summary at the end."""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from .decisions import Action, Decision
+from .scheduler import Progress
+
+logger = logging.getLogger(__name__)
+
+_MOST_LINES = 60
+_NAME_WIDTH = 34
+_INGREDIENT_WIDTH = 48
+_WORDS: dict[Action, str] = {
+    "run": "run",
+    "skip": "skip",
+    "restore": "restore",
+    "maybe": "run?",
+    "on demand": "demand",
+}
+_REASONS: dict[Action, str] = {
+    "skip": "unchanged",
+    "on demand": "only if a node that runs needs it",
+}
+
+
+def describe_plan(decisions: Sequence[Decision]) -> list[str]:
+    """A line per node: what is done with it, and why."""
+    shown = list(decisions)
+    if len(shown) > _MOST_LINES:
+        shown = [d for d in shown if d.action != "skip"][:_MOST_LINES]
+    width = min(_NAME_WIDTH, max((len(d.node.name) for d in shown), default=0))
+    lines = [_line(decision, width) for decision in shown]
+    hidden = len(decisions) - len(shown)
+    return lines + ([f"and {hidden} more, mostly skipped"] if hidden else [])
+
+
+def _line(decision: Decision, width: int) -> str:
+    reasons = "; ".join(decision.reasons) or _REASONS.get(decision.action, "")
+    return (
+        f"{_WORDS[decision.action]:<8}{decision.node.name:<{width}}  {reasons}".rstrip()
+    )
+
+
+def log_plan(decisions: Sequence[Decision]) -> None:
+    """Logs the plan, headed by how many nodes run."""
+    counts = dict.fromkeys(("run", "restore", "skip"), 0)
+    for decision in decisions:
+        if decision.action in counts:
+            counts[decision.action] += 1
+    told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    _log([f"Plan: {len(decisions)} nodes ({told or 'none certain'})"])
+    _log(describe_plan(decisions))
+
+
+def describe_seconds(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``3 min 20 s`` or ``2 h 5 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def describe_size(num_bytes: float) -> str:
+    """``0 kB``, ``12 MB`` or ``3.4 GB``."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if num_bytes >= size:
+            return f"{num_bytes / size:.3g} {unit}"
+    return f"{num_bytes / 1e3:.0f} kB"
+
+
+def describe_decision(decision: Decision) -> list[str]:
+    """Everything that is known of one node: verdict, receipt and recipe."""
+    width = len(decision.node.name)
+    lines = [_line(decision, width)]
+    if decision.receipt is not None:
+        seconds = describe_seconds(decision.receipt.seconds)
+        lines.append(f"last run: {decision.receipt.run_id}, {seconds}")
+    recipe = decision.recipe
+    if recipe is None:
+        return lines
+    before = decision.receipt.ingredients if decision.receipt else {}
+    for name, digest in sorted(recipe.ingredients.items()):
+        mark = " " if before.get(name, digest) == digest else "*"
+        lines.append(f"{mark} {name:<{_INGREDIENT_WIDTH}} {digest[:12]}")
+        if name == "code":
+            lines += [f"    {symbol}" for symbol in recipe.symbols]
+    return lines
+
+
+class Report(Progress):
+    """Logs each node that runs, and keeps count for the summary."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Decision] = {}
+        self._ran_seconds: dict[str, float] = {}
+
+    def decided(self, decision: Decision) -> None:
+        self._last[decision.node.name] = decision
+        if decision.action == "restore":
+            _log([f"restored {decision.node.name}"])
+
+    def started(self, decision: Decision) -> None:
+        _log([f"Running {decision.node.name}"])
+
+    def finished(self, decision: Decision, seconds: float) -> None:
+        self._ran_seconds[decision.node.name] = seconds
+        _log([f"Finished {decision.node.name} in {describe_seconds(seconds)}"])
+
+    def ran(self) -> list[str]:
+        """Names of the nodes that ran, in the order in which they ended."""
+        return list(self._ran_seconds)
+
+    def log_failure(self) -> None:
+        """Logs what is kept of a run in which a node failed."""
+        kept = len(self._ran_seconds)
+        _log([f"Failed; the {kept} nodes that finished are skipped next time."])
+
+    def log_summary(self) -> None:
+        """Logs what ran, what was skipped or restored, and the time saved."""
+        others = [d for n, d in self._last.items() if n not in self._ran_seconds]
+        log_outcome(others, self._ran_seconds)
+
+
+def log_outcome(not_run: Iterable[Decision], ran_seconds: dict[str, float]) -> None:
+    """Logs the summary of a run."""
+    decisions = list(not_run)
+    skipped = [d for d in decisions if d.action == "skip"]
+    restored = [d for d in decisions if d.action == "restore"]
+    unneeded = [d for d in decisions if d.action == "on demand"]
+    parts = [
+        f"{len(ran_seconds)} ran ({describe_seconds(sum(ran_seconds.values()))})",
+        f"{len(skipped)} skipped",
+        f"{len(restored)} restored",
+        f"{len(unneeded)} not needed",
+    ]
+    told = [part for part in parts if not part.startswith("0 ")]
+    saved = sum(decision.saved_seconds for decision in decisions)
+    _log([f"Done: {', '.join(told)}; {describe_seconds(saved)} saved."])
+
+
+def _log(lines: Iterable[str]) -> None:
+    for line in lines:
+        logger.info("%s", line, extra={"markup": False, "highlighter": None})

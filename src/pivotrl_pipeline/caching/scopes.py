@@ -1,0 +1,241 @@
+"""Which names of a module a piece of its code looks up.
+
+Scope-aware: an argument named like a function is not a reference to the function.
+Without that, nodes whose arguments are named like datasets would depend on each other's
+code.
+"""
+
+import ast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+Chain = tuple[str, ...]
+"""``("pivots", "select")`` for ``pivots.select``.
+
+A first part ``@module`` or ``@module:name`` is a name imported inside a function,
+``!module`` an import statement there, and ``""`` an unknown object (only its special
+attributes such as ``__doc__`` are told)."""
+
+ImportTargets = Callable[[ast.Import | ast.ImportFrom], dict[str, str]]
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+@dataclass
+class _Scope:
+    """One function's, class's or comprehension's own names."""
+
+    is_class: bool = False
+    bound: set[str] = field(default_factory=set)
+    imports: dict[str, str] = field(default_factory=dict)
+    declared_global: set[str] = field(default_factory=set)
+
+
+def global_references(
+    nodes: Iterable[ast.AST], import_targets: ImportTargets
+) -> set[Chain]:
+    """Every dotted name that the nodes look up in their module's scope.
+
+    Args:
+        nodes: Top-level statements or expressions of one module.
+        import_targets: Local name → ``@module`` or ``@module:name`` of an import.
+    """
+    collector = _References(import_targets)
+    for node in nodes:
+        collector.visit(node)
+    return collector.found
+
+
+class _References(ast.NodeVisitor):
+    def __init__(self, import_targets: ImportTargets) -> None:
+        self._import_targets = import_targets
+        self._scopes: list[_Scope] = []
+        self.found: set[Chain] = set()
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load) or self._is_global(node.id):
+            self._look_up(node.id, ())
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        attributes: list[str] = []
+        value: ast.expr = node
+        while isinstance(value, ast.Attribute):
+            attributes.append(value.attr)
+            value = value.value
+        if isinstance(value, ast.Name):
+            self._look_up(value.id, tuple(reversed(attributes)))
+        else:
+            self.found.update(("", name) for name in attributes if name[:2] == "__")
+            self.visit(value)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.found.update((f"!{alias.name}",) for alias in node.names)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        for target in self._import_targets(node).values():
+            self.found.add((f"!{target[1:].replace(':', '.')}",))
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self._function(node)
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self._defaults(node.args)
+        self._inside(_function_scope(node, self._import_targets), [node.body])
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for outer in (*node.decorator_list, *node.bases, *node.keywords):
+            self.visit(outer)
+        scope = _class_scope(node, self._import_targets)
+        self._inside(scope, node.body)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self._annotation(node.annotation)
+        self.visit(node.target)
+        if node.value is not None:
+            self.visit(node.value)
+
+    def visit_arg(self, node: ast.arg) -> None:
+        self._annotation(node.annotation)
+
+    def generic_visit(self, node: ast.AST) -> None:
+        if isinstance(node, _COMPREHENSIONS):
+            self._comprehension(node)
+        else:
+            super().generic_visit(node)
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for decorator in node.decorator_list:
+            self.visit(decorator)
+        self._defaults(node.args)
+        for argument in ast.walk(node.args):
+            if isinstance(argument, ast.arg):
+                self._annotation(argument.annotation)
+        self._annotation(node.returns)
+        self._inside(_function_scope(node, self._import_targets), node.body)
+
+    def _defaults(self, arguments: ast.arguments) -> None:
+        for default in (*arguments.defaults, *arguments.kw_defaults):
+            if default is not None:
+                self.visit(default)
+
+    def _comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+    ) -> None:
+        self.visit(node.generators[0].iter)
+        targets = {
+            name.id
+            for generator in node.generators
+            for name in ast.walk(generator.target)
+            if isinstance(name, ast.Name)
+        }
+        inner: list[ast.AST] = [
+            part
+            for index, generator in enumerate(node.generators)
+            for part in (*generator.ifs, *([generator.iter] if index else []))
+        ]
+        results = (
+            [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        )
+        self._inside(_Scope(bound=targets), [*inner, *results])
+
+    def _annotation(self, annotation: ast.expr | None) -> None:
+        """Follows annotations, written as text or not: Kedro acts on them."""
+        if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+            try:
+                self.visit(ast.parse(annotation.value, mode="eval").body)
+            except SyntaxError:
+                return
+        elif annotation is not None:
+            self.visit(annotation)
+
+    def _inside(self, scope: _Scope, nodes: Iterable[ast.AST]) -> None:
+        self._scopes.append(scope)
+        for node in nodes:
+            self.visit(node)
+        self._scopes.pop()
+
+    def _is_global(self, name: str) -> bool:
+        return bool(self._scopes) and name in self._scopes[-1].declared_global
+
+    def _look_up(self, name: str, attributes: Chain) -> None:
+        for depth, scope in enumerate(reversed(self._scopes)):
+            if scope.is_class and depth:
+                continue  # a class's names are not seen inside its methods
+            if name in scope.declared_global:
+                break
+            if name in scope.imports:
+                self.found.add((scope.imports[name], *attributes))
+                return
+            if name in scope.bound:
+                self.found.update(("", part) for part in attributes if part[:2] == "__")
+                return
+        self.found.add((name, *attributes))
+
+
+def _function_scope(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, targets: ImportTargets
+) -> _Scope:
+    body = node.body if isinstance(node.body, list) else [node.body]
+    scope = _bindings(body, targets)
+    scope.bound |= {arg.arg for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
+    scope.bound |= _type_parameters(node)
+    scope.bound -= scope.declared_global
+    return scope
+
+
+def _class_scope(node: ast.ClassDef, targets: ImportTargets) -> _Scope:
+    scope = _bindings(node.body, targets)
+    scope.bound |= _type_parameters(node)
+    scope.bound -= scope.declared_global
+    scope.is_class = True
+    return scope
+
+
+def _type_parameters(node: ast.AST) -> set[str]:
+    return {parameter.name for parameter in getattr(node, "type_params", [])}
+
+
+def _bindings(body: Iterable[ast.AST], targets: ImportTargets) -> _Scope:
+    """Names that the statements bind, without those of scopes inside them."""
+    scope = _Scope()
+    pending = list(body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            scope.bound.add(node.name)
+            continue
+        if isinstance(node, ast.Lambda):
+            continue
+        if isinstance(node, _COMPREHENSIONS):
+            scope.bound |= _walrus_names(node)
+            continue
+        _bind(node, scope, targets)
+        pending.extend(ast.iter_child_nodes(node))
+    return scope
+
+
+def _bind(node: ast.AST, scope: _Scope, targets: ImportTargets) -> None:
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        scope.bound.add(node.id)
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        scope.imports |= targets(node)
+    elif isinstance(node, ast.Global):
+        scope.declared_global |= set(node.names)
+    elif isinstance(node, ast.Nonlocal):
+        pass
+    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+        scope.bound |= {node.name} if node.name else set()
+    elif isinstance(node, ast.MatchMapping):
+        scope.bound |= {node.rest} if node.rest else set()
+
+
+def _walrus_names(node: ast.AST) -> set[str]:
+    return {
+        inner.target.id
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.NamedExpr) and isinstance(inner.target, ast.Name)
+    }

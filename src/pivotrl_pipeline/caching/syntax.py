@@ -1,0 +1,269 @@
+"""The symbols of one module, without importing it.
+
+A *symbol* is a top-level function, class or variable together with every top-level
+statement that binds or changes it (``TABLE["x"] = f``, ``TABLE.update(...)``). Its
+digest is taken over the syntax tree: comments, layout and docstrings do not count.
+What a module does on import beyond binding names is its *effects*.
+"""
+
+import ast
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .scopes import Chain, ImportTargets, global_references
+from .values import digest_text
+
+_COMPOUND = (
+    ast.If,
+    ast.For,
+    ast.While,
+    ast.Try,
+    ast.TryStar,
+    ast.With,
+    ast.Match,
+    ast.AsyncFor,
+    ast.AsyncWith,
+)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """What one name of a module is made of."""
+
+    digest: str
+    """Over the syntax trees of its statements, without docstrings."""
+    documented_digest: str
+    """The same with docstrings, for code that reads them."""
+    references: list[Chain]
+    """The names that its statements look up in the module."""
+    decorators: list[Chain] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)
+    """Of a class: the names it defines itself."""
+    bases: list[Chain] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ModuleSyntax:
+    """One module's symbols and imports."""
+
+    symbols: dict[str, Symbol]
+    imports: dict[str, str]
+    """Local name → ``@module`` or ``@module:name``."""
+    stars: list[str]
+    """Modules whose every name is imported."""
+    executed: list[str]
+    """Modules whose import this one's import causes."""
+    effects: Symbol | None
+
+
+def parse_module(source: str, name: str, *, is_package: bool) -> ModuleSyntax:
+    """The symbols of the module ``name`` with the given source.
+
+    Raises:
+        SyntaxError: If the source cannot be parsed.
+    """
+    reader = _Reader(name, is_package=is_package)
+    reader.read(ast.parse(source).body)
+    return reader.result()
+
+
+class _Reader:
+    def __init__(self, name: str, *, is_package: bool) -> None:
+        self._package = name if is_package else name.rpartition(".")[0]
+        self._statements: dict[str, list[ast.stmt]] = {}
+        self._effects: list[ast.stmt] = []
+        self._imports: dict[str, str] = {}
+        self._stars: list[str] = []
+        self._executed: list[str] = []
+
+    def read(self, body: Iterable[ast.stmt]) -> None:
+        """Sorts top-level statements by the symbols they bind or change."""
+        pending: list[ast.stmt] = []
+        for statement in body:
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                self._import(statement, executed=True)
+            elif isinstance(statement, _DEFINITIONS):
+                self._statements.setdefault(statement.name, []).append(statement)
+            else:
+                pending.append(statement)
+                for name in _bound_names(statement):
+                    self._statements.setdefault(name, [])
+        for statement in pending:
+            self._sort(statement)
+
+    def _sort(self, statement: ast.stmt) -> None:
+        if isinstance(statement, ast.If) and _never_at_import(statement):
+            self._imports_inside(statement, executed=False)
+            return
+        if isinstance(statement, _COMPOUND):
+            self._imports_inside(statement, executed=True)
+        if isinstance(statement, ast.Expr) and isinstance(
+            statement.value, ast.Constant
+        ):
+            return
+        owners = _bound_names(statement) | {
+            name for name in _changed_names(statement) if name in self._statements
+        }
+        for name in owners:
+            self._statements.setdefault(name, []).append(statement)
+        calls = isinstance(statement, _COMPOUND) and _calls(statement)
+        if (calls or not owners) and not isinstance(statement, ast.Pass | ast.Global):
+            self._effects.append(statement)
+
+    def _imports_inside(self, statement: ast.stmt, *, executed: bool) -> None:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                self._import(node, executed=executed)
+
+    def _import(self, node: ast.Import | ast.ImportFrom, *, executed: bool) -> None:
+        self._imports |= import_targets(node, self._package)
+        if isinstance(node, ast.ImportFrom):
+            module = _source_module(node, self._package)
+            stars = [module] if node.names[0].name == "*" else []
+            self._stars.extend(stars)
+            modules = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        else:
+            modules = [alias.name for alias in node.names]
+        if executed:
+            self._executed.extend(modules)
+
+    def result(self) -> ModuleSyntax:
+        def targets(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
+            return import_targets(node, self._package)
+
+        return ModuleSyntax(
+            symbols={
+                name: _symbol(statements, targets)
+                for name, statements in self._statements.items()
+            },
+            imports=self._imports,
+            stars=self._stars,
+            executed=self._executed,
+            effects=_symbol(self._effects, targets) if self._effects else None,
+        )
+
+
+def import_targets(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, str]:
+    """Local name → ``@module`` or ``@module:name`` for one import statement."""
+    if isinstance(node, ast.Import):
+        return {
+            alias.asname or alias.name.partition(".")[0]: "@"
+            + (alias.name if alias.asname else alias.name.partition(".")[0])
+            for alias in node.names
+        }
+    module = _source_module(node, package)
+    return {
+        alias.asname or alias.name: f"@{module}:{alias.name}"
+        for alias in node.names
+        if alias.name != "*"
+    }
+
+
+def _source_module(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".")
+    base = ".".join(parts[: len(parts) - node.level + 1])
+    return f"{base}.{node.module}" if node.module else base
+
+
+def _symbol(statements: list[ast.stmt], targets: ImportTargets) -> Symbol:
+    chains = global_references(statements, targets)
+    bare = [_without_docstrings(statement) for statement in statements]
+    documented = _dump(statements)
+    return Symbol(
+        digest=_dump(bare),
+        documented_digest=documented,
+        references=sorted(chains),
+        decorators=sorted(
+            chain
+            for statement in statements
+            if isinstance(statement, _DEFINITIONS)
+            for chain in global_references(statement.decorator_list, targets)
+        ),
+        methods=sorted(
+            name
+            for statement in statements
+            if isinstance(statement, ast.ClassDef)
+            for member in statement.body
+            for name in _bound_names(member)
+        ),
+        bases=sorted(
+            chain
+            for statement in statements
+            if isinstance(statement, ast.ClassDef)
+            for chain in global_references(statement.bases, targets)
+        ),
+    )
+
+
+def _dump(statements: Iterable[ast.stmt]) -> str:
+    return digest_text(*(ast.dump(statement) for statement in statements))
+
+
+def _without_docstrings(statement: ast.stmt) -> ast.stmt:
+    bare = copy.deepcopy(statement)
+    for node in ast.walk(bare):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            body[:] = [inner for inner in body if not _is_text(inner)]
+    return bare
+
+
+def _is_text(statement: ast.AST) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _bound_names(statement: ast.stmt) -> set[str]:
+    """Names that a statement binds in its own scope, imports left out."""
+    if isinstance(statement, _DEFINITIONS):
+        return {statement.name}
+    names: set[str] = set()
+    pending: list[ast.AST] = [statement]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, _DEFINITIONS):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names.add(node.id)
+        elif not isinstance(node, ast.Lambda | ast.comprehension):
+            pending.extend(ast.iter_child_nodes(node))
+    return names
+
+
+def _changed_names(statement: ast.stmt) -> set[str]:
+    """Names whose object a statement may change: ``T[0] = x``, ``T.add(x)``."""
+    changed: set[str] = set()
+    for node in ast.walk(statement):
+        root: ast.AST | None = None
+        if isinstance(node, ast.Subscript | ast.Attribute):
+            if not isinstance(node.ctx, ast.Load):
+                root = node
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            root = node.value.func
+        while isinstance(root, ast.Subscript | ast.Attribute | ast.Call):
+            root = root.func if isinstance(root, ast.Call) else root.value
+            if isinstance(root, ast.Name):
+                changed.add(root.id)
+    return changed
+
+
+def _calls(statement: ast.stmt) -> bool:
+    return any(isinstance(node, ast.Expr) for node in ast.walk(statement))
+
+
+def _never_at_import(statement: ast.If) -> bool:
+    """Whether it is ``if TYPE_CHECKING`` or ``if __name__ == "__main__"``."""
+    test = statement.test
+    if statement.orelse:
+        return False
+    if isinstance(test, ast.Compare) and isinstance(test.left, ast.Name):
+        return test.left.id == "__name__"
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+    return name == "TYPE_CHECKING"
