@@ -150,7 +150,7 @@ class ArgumentComparison:
         if isinstance(demonstrated, str) and isinstance(sampled, str):
             is_date = shape.format in _DATE_FORMATS
             compare = equal_dates if is_date else self._strings
-            is_same = compare(demonstrated, sampled)
+            is_same = demonstrated == sampled or compare(demonstrated, sampled)
         else:
             is_same = json_equal(demonstrated, sampled)
         return None if is_same else _describe(path, demonstrated, sampled)

@@ -25,12 +25,12 @@ from pivotrl_pipeline.parameters.comparators import (
 )
 from pivotrl_pipeline.records.messages import JsonValue
 from pivotrl_pipeline.verifiers.json_values import json_equal
-from pivotrl_pipeline.verifiers.text_similarity import rouge_l, split_words, token_f1
+from pivotrl_pipeline.verifiers.text_similarity import similarity
 
 Comparator: TypeAlias = Callable[[JsonValue, JsonValue], bool]
 
 _MAX_DATE_CHARACTERS = 64
-_NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?", re.A)
 MONTHS = {
     name: number
     for number, names in enumerate(
@@ -117,16 +117,11 @@ def numeric_tolerance(*, absolute: float, relative: float) -> Comparator:
 
 def text_similarity(*, measure: str, threshold: float) -> Comparator:
     """Texts whose similarity is at least ``threshold``."""
-    measure_words = rouge_l if measure == "rouge_l" else token_f1
 
     def compare(demonstrated: JsonValue, sampled: JsonValue) -> bool:
         if not isinstance(demonstrated, str) or not isinstance(sampled, str):
             return json_equal(demonstrated, sampled)
-        left, right = split_words(demonstrated), split_words(sampled)
-        if not left or not right:
-            # Punctuation alone has no words: nothing to be similar in.
-            return _trim(demonstrated) == _trim(sampled)
-        return measure_words(left, right) >= threshold
+        return similarity(measure, _trim(demonstrated), _trim(sampled)) >= threshold
 
     return compare
 

@@ -22,7 +22,7 @@ from pivotrl_pipeline.records.rollouts import Verdict, VerdictReason
 from pivotrl_pipeline.records.trajectories import State
 from pivotrl_pipeline.verifiers.facts import FactsComparison
 from pivotrl_pipeline.verifiers.judging import compare_action_types
-from pivotrl_pipeline.verifiers.text_similarity import rouge_l, split_words, token_f1
+from pivotrl_pipeline.verifiers.text_similarity import similarity
 
 _TOOL_MARKS = re.compile(
     r"</?(?:tool_call|tool_response|function_calls?|(?:\w{1,16}:)?invoke"
@@ -33,6 +33,8 @@ _CALL_KEYS = frozenset(
     {"name", "function", "tool", "tool_name", "tool_calls", "function_call"}
 )
 _MAX_CALL_CHARACTERS = 20_000
+_LETTER = re.compile(r"[^\W_]")
+_MAX_PICTOGRAMS = 1_000
 
 
 class MessageVerifier:
@@ -73,12 +75,12 @@ class MessageVerifier:
         match self.parameters.rule:
             case AnyMessage():
                 return Verdict(1.0, VerdictReason.EQUIVALENT)
-            case TokenF1Message(threshold=threshold):
-                value = token_f1(split_words(demonstrated), split_words(text))
-                return _threshold("token F1", value, threshold)
-            case RougeLMessage(threshold=threshold):
-                value = rouge_l(split_words(demonstrated), split_words(text))
-                return _threshold("ROUGE-L", value, threshold)
+            case (
+                TokenF1Message(kind=measure, threshold=threshold)
+                | RougeLMessage(kind=measure, threshold=threshold)
+            ):
+                value = similarity(measure, demonstrated, text)
+                return _threshold(measure, value, threshold)
             case FactsMessage():
                 assert self._facts is not None
                 return self._facts.verdict(state, demonstrated, text)
@@ -86,9 +88,8 @@ class MessageVerifier:
 
 def has_text(text: str) -> bool:
     """True if there is a letter, a digit or a pictogram; dots say nothing."""
-    return any(
-        character.isalnum() or unicodedata.category(character) == "So"
-        for character in text
+    return _LETTER.search(text) is not None or any(
+        unicodedata.category(character) == "So" for character in text[:_MAX_PICTOGRAMS]
     )
 
 
