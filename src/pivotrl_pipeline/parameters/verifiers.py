@@ -69,6 +69,29 @@ class MessageParameters(FrozenParameters):
     """When two messages say the same."""
 
 
+class NemoGymParameters(FrozenParameters):
+    """NVIDIA's comparator as published, for parity with its profiles.
+
+    Its shipped settings: 0.1 (conversation and function calling), 0.3 (search), 0.0
+    (coding) for `word_threshold`; 1e-6; the switches off.
+    """
+
+    kind: Literal["nemo_gym"]
+    word_threshold: float = Field(ge=0, le=1)
+    """Smallest share of common words over the sum of both lengths, in [0, 0.5]; above
+    0.5 no text of two words or more passes."""
+    float_tolerance: float = Field(gt=0)
+    """Fractional numbers closer than this agree."""
+    parallel_rewarding: bool
+    """False: every demonstrated call must be found, surplus calls are free."""
+    mode: Literal["binary_strict", "fractional", "f1"]
+    """Reward of several calls; read only if `parallel_rewarding`."""
+    allow_subset: bool
+    """Admits fewer calls than demonstrated; read only if `parallel_rewarding`."""
+    allow_superset: bool
+    """Admits more calls than demonstrated; read only if `parallel_rewarding`."""
+
+
 class ByActionTypeParameters(FrozenParameters):
     """One verifier where calls were demonstrated, one where a message was."""
 
@@ -107,6 +130,7 @@ AnyVerifierParameters: TypeAlias = (
     ExactMatchParameters
     | ToolCallParameters
     | MessageParameters
+    | NemoGymParameters
     | ByActionTypeParameters
     | ByDomainParameters
     | AllOfParameters

@@ -10,6 +10,7 @@ from pivotrl_pipeline.parameters.verifiers import (
     ByDomainParameters,
     ExactMatchParameters,
     MessageParameters,
+    NemoGymParameters,
     ToolCallParameters,
 )
 from pivotrl_pipeline.records.messages import ActionType
@@ -23,6 +24,7 @@ from pivotrl_pipeline.verifiers.composition import (
 from pivotrl_pipeline.verifiers.exact_match import ExactMatchVerifier
 from pivotrl_pipeline.verifiers.judging import GuardedVerifier
 from pivotrl_pipeline.verifiers.message import MessageVerifier
+from pivotrl_pipeline.verifiers.nemo_gym import NemoGymVerifier
 from pivotrl_pipeline.verifiers.tool_call import ToolCallVerifier
 
 
@@ -46,6 +48,8 @@ def _build(parameters: AnyVerifierParameters) -> Verifier:
             return ToolCallVerifier(parameters)
         case MessageParameters():
             return MessageVerifier(parameters)
+        case NemoGymParameters():
+            return NemoGymVerifier(parameters)
         case ByActionTypeParameters():
             return ByActionTypeVerifier(
                 {

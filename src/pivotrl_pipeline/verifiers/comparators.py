@@ -30,7 +30,9 @@ from pivotrl_pipeline.verifiers.text_similarity import similarity
 Comparator: TypeAlias = Callable[[JsonValue, JsonValue], bool]
 
 _MAX_DATE_CHARACTERS = 64
-_NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?", re.A)
+_NUMBER = re.compile(
+    r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?", re.A
+)
 MONTHS = {
     name: number
     for number, names in enumerate(
