@@ -6,6 +6,7 @@ from pivotrl_pipeline.parameters.rl_update import ObjectiveParameters
 
 Aggregation = Literal["sequence_mean", "token_mean", "constant"]
 Estimator = Literal["k1", "k2", "k3"]
+AGGREGATIONS: tuple[Aggregation, ...] = ("sequence_mean", "token_mean", "constant")
 
 
 def make_objective(

@@ -5,7 +5,12 @@ import math
 
 import pytest
 import torch
-from tests.rl.objectives import Aggregation, Estimator, make_objective
+from tests.rl.objectives import (
+    AGGREGATIONS,
+    Aggregation,
+    Estimator,
+    make_objective,
+)
 from torch import Tensor
 
 from pivotrl_pipeline.parameters.rl_update import ObjectiveParameters
@@ -17,8 +22,6 @@ from pivotrl_pipeline.rl.loss import (
     compute_token_weights,
     estimate_kl_policy_reference,
 )
-
-AGGREGATIONS: tuple[Aggregation, ...] = ("sequence_mean", "token_mean", "constant")
 
 
 def make_tokens(

@@ -1,4 +1,4 @@
-"""The loop: it learns, it stops where nothing can be learnt, it goes on after a kill."""
+"""The loop: it learns, skips what teaches nothing, and goes on after a kill."""
 
 import math
 import os

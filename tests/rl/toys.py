@@ -1,7 +1,7 @@
 """A world of ten tokens: a tiny random Qwen3, and verifiers that read one token."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from pivotrl_pipeline.records.messages import Action
 from pivotrl_pipeline.records.rollouts import FinishReason, Verdict, VerdictReason
 from pivotrl_pipeline.records.trajectories import State
 from pivotrl_pipeline.rl.pivots import PivotState
+from pivotrl_pipeline.rl.rollout_groups import JudgedSample, RolloutGroup
 
 STOP_TOKEN = 0
 VOCABULARY = 10
@@ -145,5 +146,16 @@ def make_parameters(**changes: Any) -> RLUpdateParameters:
     return RLUpdateParameters(**{**parameters.model_dump(), **changes})
 
 
-def changed(pivot: PivotState, **changes: Any) -> PivotState:
-    return replace(pivot, **changes)
+def make_group(index: int, *rewards: float | None) -> RolloutGroup:
+    """One group at pivot ``index``; its rollout i has i + 1 tokens, all i."""
+    return RolloutGroup(
+        make_pivots(9)[index],
+        tuple(
+            JudgedSample(
+                Sample((i,) * (i + 1), (-0.5,) * (i + 1), FinishReason.STOP),
+                Action(),
+                reward,
+            )
+            for i, reward in enumerate(rewards)
+        ),
+    )

@@ -4,7 +4,6 @@ The weight of every token is fixed for the whole update before it is divided, so
 gradients of the parts add up to the gradient of the whole.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -129,19 +128,3 @@ def _to_action_group(group: RolloutGroup) -> ActionGroup:
         group.pivot.prompt_ids,
         tuple(rollout.sample.token_ids for rollout in group.judged),
     )
-
-
-def count_unique_tokens(groups: Sequence[WeightedGroup]) -> int:
-    """Prompt and action tokens, what several of them begin with counted once."""
-    sequences = sorted(
-        (*group.actions.prompt_ids, *action)
-        for group in groups
-        for action in group.actions.actions
-    )
-    shared = (_count_shared(a, b) for a, b in itertools.pairwise(sequences))
-    return sum(map(len, sequences)) - sum(shared)
-
-
-def _count_shared(first: Sequence[int], second: Sequence[int]) -> int:
-    pairs = zip(first, second, strict=False)
-    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -1,8 +1,8 @@
 """What an update depends on, as a digest: whether a checkpoint may be gone on from.
 
-Anything in doubt counts. Another line of code in this package, or in the verifier's
-module, is another update: starting afresh costs time, going on from stale weights would
-cost the truth.
+Anything in doubt counts. Another line of code in the layers that an update reaches, or
+in the verifier's module, is another update: starting afresh costs time, going on from
+stale weights would cost the truth.
 """
 
 import hashlib
@@ -14,6 +14,18 @@ import pivotrl_pipeline
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+REACHED_PACKAGES = (
+    "environments",
+    "formats",
+    "parameters",
+    "policies",
+    "records",
+    "rl",
+    "sampling",
+    "verifiers",
+)
 
 
 def fingerprint_update(
@@ -42,7 +54,12 @@ def fingerprint_update(
 
 
 def _find_sources(verifier_type: type) -> list[Path]:
-    sources = sorted(Path(pivotrl_pipeline.__file__).parent.rglob("*.py"))
+    root = Path(pivotrl_pipeline.__file__).parent
+    sources = [
+        path
+        for package in REACHED_PACKAGES
+        for path in sorted((root / package).rglob("*.py"))
+    ]
     try:
         return [*sources, Path(inspect.getfile(verifier_type))]
     except (OSError, TypeError):  # defined in an interactive session

@@ -20,11 +20,14 @@ from torch import Tensor
 
 from pivotrl_pipeline.errors import PolicyError
 from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
-from pivotrl_pipeline.policies.forward import compute_action_logprobs_plain
+from pivotrl_pipeline.policies.forward import (
+    compute_action_logprobs,
+    count_unique_tokens,
+)
+from pivotrl_pipeline.policies.sharing import Sharing, find_sharing
 from pivotrl_pipeline.rl.batches import (
     UpdateBatch,
     WeightedGroup,
-    count_unique_tokens,
     make_batch,
     split_groups,
 )
@@ -187,7 +190,7 @@ class Learner:
                 sums.mismatch += distance.abs().sum().item()
 
     def _compute_logprobs(self, model: "PreTrainedModel", part: _Part) -> list[Tensor]:
-        return compute_action_logprobs_plain(
+        return compute_action_logprobs(
             model,
             [group.actions for group in part.groups],
             temperature=self._parameters.temperature,
@@ -221,7 +224,14 @@ class Learner:
         sums: _Sums,
     ) -> LearningReport:
         epochs = self._parameters.epochs_per_update
-        per_pass = sum(count_unique_tokens(part.groups) for part in parts)
+        actions = [group.actions for group in batch.groups]
+        if find_sharing(self._model) is Sharing.TREE:
+            per_pass = sum(
+                count_unique_tokens([group.actions for group in part.groups])
+                for part in parts
+            )
+        else:
+            per_pass = sum(group.num_plain_tokens for group in actions)
         return LearningReport(
             is_skipped=False,
             informative_rate=informative_rate,
@@ -232,7 +242,7 @@ class Learner:
             ),
             logprob_mismatch=sums.mismatch * epochs / sums.num_tokens,
             num_forwarded_tokens=epochs * per_pass,
-            num_unique_tokens=count_unique_tokens(batch.groups),
+            num_unique_tokens=count_unique_tokens(actions),
         )
 
     def _as_loaded(self, tensor: Tensor) -> torch.dtype:

@@ -9,44 +9,114 @@ from pivotrl_pipeline.records.tables.base import Table
 SUITES = ["in_domain", "out_of_domain"]
 
 
+SHARE = {"min_value": 0, "max_value": 1}
+
+
 class TrainingMetrics(Table):
-    """One update a row."""
+    """One update a row; null where nothing could be measured."""
 
     update_index: int = pa.Field(ge=0, unique=True, description="0-based.")
+    is_skipped: bool = pa.Field(
+        description="No group was informative: nothing was changed."
+    )
     reward_mean: float = pa.Field(
-        alias="reward/mean", description="Over the update's rollouts, in [0, 1]."
+        alias="reward/mean",
+        in_range=SHARE,
+        nullable=True,
+        coerce=True,
+        description="Over the update's judged rollouts, in [0, 1].",
     )
-    loss: float = pa.Field(
-        alias="loss/total", description="Minimised: surrogate plus KL term."
+    reward_std: float = pa.Field(
+        alias="reward/std",
+        nullable=True,
+        coerce=True,
+        description="Population standard deviation of the same.",
     )
-    kl_reference: float = pa.Field(
-        alias="kl/reference",
-        description="KL of the policy to the reference policy, nats per action token.",
-    )
-    clip_rate: float = pa.Field(
-        alias="clip/rate",
-        in_range={"min_value": 0, "max_value": 1},
-        description="Share of action tokens whose ratio was clipped.",
-    )
-    gradient_norm: float = pa.Field(
-        alias="gradient/norm", ge=0, description="L2, before clipping."
+    heldout_reward_mean: float = pa.Field(
+        alias="heldout/reward_mean",
+        in_range=SHARE,
+        nullable=True,
+        coerce=True,
+        description="Greedy, on held-out turns of all kinds, after the update.",
     )
     informative_rate: float = pa.Field(
         alias="groups/informative_rate",
-        in_range={"min_value": 0, "max_value": 1},
-        description="Share of groups whose rewards differ.",
+        in_range=SHARE,
+        description="Share of groups with two different rewards.",
+    )
+    num_excluded: int = pa.Field(
+        alias="rollouts/excluded",
+        ge=0,
+        description="Rollouts without a reward: in no statistic.",
+    )
+    kl_policy_reference: float = pa.Field(
+        alias="kl/policy_reference_k3",
+        nullable=True,
+        coerce=True,
+        description="KL(policy || reference policy), estimator k3, nats per action "
+        "token; null without a reference policy.",
+    )
+    clip_rate: float = pa.Field(
+        alias="clip/rate",
+        in_range=SHARE,
+        description="Share of action tokens without gradient: ratio clipped.",
+    )
+    gradient_norm: float = pa.Field(
+        alias="gradient/norm", ge=0, description="L2, before it is scaled down."
+    )
+    logprob_mismatch: float = pa.Field(
+        alias="logprobs/mismatch",
+        nullable=True,
+        coerce=True,
+        description="Mean distance of the sampler's log-probabilities from those "
+        "learnt from, nats.",
+    )
+    entropy: float = pa.Field(
+        alias="entropy/mean",
+        nullable=True,
+        coerce=True,
+        description="Minus the mean log-probability of the sampled tokens, nats.",
+    )
+    mean_tokens: float = pa.Field(
+        alias="action/mean_tokens", ge=0, description="Tokens per action."
+    )
+    truncated_rate: float = pa.Field(
+        alias="action/truncated_rate",
+        in_range=SHARE,
+        description="Actions that the token limit cut off.",
+    )
+    parse_failure_rate: float = pa.Field(
+        alias="action/parse_failure_rate",
+        in_range=SHARE,
+        description="Actions whose text is no action.",
+    )
+    calls_mean: float = pa.Field(
+        alias="action/calls_mean", ge=0, description="Tool calls per action."
+    )
+    message_rate: float = pa.Field(
+        alias="action/message_rate",
+        in_range=SHARE,
+        description="Actions without a tool call.",
     )
     rollout_turns: int = pa.Field(
-        ge=0, description="Actions sampled so far, the profiling included."
+        ge=0, description="Actions sampled by updates so far; profiling not included."
     )
-    tokens_prompt: int = pa.Field(
-        alias="tokens/prompt", ge=0, description="Prompt tokens of the update, unique."
+    tokens_forwarded: int = pa.Field(
+        alias="tokens/forwarded",
+        ge=0,
+        description="Tokens through the policy when updating, over all epochs.",
     )
-    tokens_action: int = pa.Field(
-        alias="tokens/action", ge=0, description="Action tokens of the update."
+    tokens_unique: int = pa.Field(
+        alias="tokens/unique",
+        ge=0,
+        description="Different tokens among them: shared beginnings counted once.",
     )
-    sampling_seconds: float = pa.Field(ge=0, description="Wall time of sampling.")
-    update_seconds: float = pa.Field(ge=0, description="Wall time of the gradient.")
+    sampling_seconds: float = pa.Field(
+        alias="seconds/sampling", ge=0, description="Wall time of sampling and judging."
+    )
+    updating_seconds: float = pa.Field(
+        alias="seconds/updating", ge=0, description="Wall time of the gradient."
+    )
 
 
 class EvaluationResults(Table):
