@@ -1,0 +1,112 @@
+"""Parameters of the pipeline that makes the policy in the box."""
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid")
+
+
+class TokenizerParameters(BaseModel):
+    """The tokenizer."""
+
+    model_config = _FROZEN
+
+    num_documents: PositiveInt
+    """Documents whose words are counted."""
+    min_frequency: PositiveInt
+    """Occurrences that make a word a token."""
+
+
+class ModelParameters(BaseModel):
+    """The network."""
+
+    model_config = _FROZEN
+
+    num_layers: PositiveInt
+    """Transformer blocks."""
+    hidden_size: PositiveInt
+    """Width of the residual stream."""
+    intermediate_size: PositiveInt
+    """Width inside the feed-forward blocks."""
+    num_heads: PositiveInt
+    """Query heads."""
+    num_key_value_heads: PositiveInt
+    """Key and value heads, each shared by several query heads."""
+    max_tokens: PositiveInt
+    """Longest sequence that the configuration declares."""
+
+
+class NoiseParameters(BaseModel):
+    """How transcripts differ from the expert's."""
+
+    model_config = _FROZEN
+
+    temptation_scale: NonNegativeFloat
+    """Factor on the rates of systematic mistakes."""
+    variation_rate: float = Field(ge=0, le=1)
+    """Share of errands done in an equivalent way."""
+    style_rate: float = Field(ge=0, le=1)
+    """Share of calls with another key order, case or a spelled default, each."""
+    slip_rate: float = Field(ge=0, le=1)
+    """Share of calls with a faulty or needless call before them."""
+
+
+class StageParameters(BaseModel):
+    """One stage of the curriculum."""
+
+    model_config = _FROZEN
+
+    num_documents: PositiveInt
+    """Documents, each seen once."""
+    batch_tokens: PositiveInt
+    """Tokens an update, padding included."""
+    share_by_source: dict[str, NonNegativeFloat]
+    """Relative number of documents: ``short``, ``long``, ``skill``."""
+
+
+class OptimizerParameters(BaseModel):
+    """The updates."""
+
+    model_config = _FROZEN
+
+    matrix_learning_rate: PositiveFloat
+    """Of Muon, at the plateau."""
+    other_learning_rate: PositiveFloat
+    """Of AdamW, for embeddings and norms, at the plateau."""
+    weight_decay: NonNegativeFloat
+    """Of the matrices."""
+    warmup_updates: NonNegativeInt
+    """Updates over which the learning rates rise."""
+    decay_rate: float = Field(ge=0, le=1)
+    """Share of all updates, at the end, over which they fall to zero."""
+    max_gradient_norm: PositiveFloat
+    """Gradients are scaled down to this norm."""
+    other_weight: float = Field(ge=0, le=1)
+    """Weight in the loss of tokens that the assistant does not write."""
+    is_bfloat16: bool
+    """Matrix products in bfloat16; weights stay in float32."""
+
+
+class PretrainParameters(BaseModel):
+    """All of it."""
+
+    model_config = _FROZEN
+
+    seed: NonNegativeInt
+    """Of the first weights and of the order of batches."""
+    num_processes: PositiveInt
+    """Processes that write the corpus."""
+    num_threads: PositiveInt
+    """Threads of the updates; another number may change the last bits."""
+    tokenizer: TokenizerParameters
+    model: ModelParameters
+    noise: NoiseParameters
+    stages: tuple[StageParameters, ...] = Field(min_length=1)
+    optimizer: OptimizerParameters

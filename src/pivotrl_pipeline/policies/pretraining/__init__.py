@@ -1,0 +1,1 @@
+"""How the initial policy in the box is made; nothing else depends on it."""
