@@ -1,5 +1,6 @@
 """Versions of installed packages, by the name under which they are imported."""
 
+import contextlib
 import importlib.metadata
 import sys
 from collections.abc import Iterable
@@ -46,8 +47,7 @@ def _installation_state() -> str:
     """Changes whenever a distribution is installed into or removed from the path."""
     parts = []
     for entry in sys.path:
-        try:
-            parts.append(f"{entry}:{Path(entry or '.').stat().st_mtime_ns}")
-        except OSError:
-            continue
+        if Path(entry).name in {"site-packages", "dist-packages"}:
+            with contextlib.suppress(OSError):
+                parts.append(f"{entry}:{Path(entry).stat().st_mtime_ns}")
     return digest_text(*parts)

@@ -4,6 +4,7 @@ A flat map from an ingredient's name to its digest. It is stored as it is, so th
 answer to "why does it run" is the difference of two maps.
 """
 
+import importlib.util
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -141,8 +142,14 @@ class Recipes:
     def _libraries(self, entry: Entry) -> set[str]:
         """Packages that the dataset's and the validator's classes come from."""
         tops = {path.partition(".")[0] for path in _class_paths(entry)}
-        foreign = {t for t in tops if not self._owns(t)} - sys.stdlib_module_names
+        foreign = {top for top in tops if not self._owns(top) and _is_package(top)}
         return {*foreign, "kedro_datasets"} if entry.is_stored else set()
+
+
+def _is_package(name: str) -> bool:
+    """Whether it can be imported; a group of kedro-datasets need not be a package."""
+    is_standard = name in sys.stdlib_module_names
+    return not is_standard and importlib.util.find_spec(name) is not None
 
 
 def _class_paths(entry: Entry) -> list[str]:

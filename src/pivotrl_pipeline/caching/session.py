@@ -51,8 +51,19 @@ class CachingSession(KedroSession):
 
     def load_context(self) -> Any:
         """The project's context, kept for its configuration."""
-        self._context = super().load_context()
-        return self._context
+        from kedro.io import DataCatalog
+
+        from .light_catalog import light
+
+        context = super().load_context()
+        get_catalog = context._get_catalog
+
+        def get_light(catalog_class: type = DataCatalog, **versions: Any) -> Any:
+            return get_catalog(catalog_class=light(catalog_class), **versions)
+
+        context.__dict__["_get_catalog"] = get_light
+        self._context = context
+        return context
 
     def _run_cached(
         self,
