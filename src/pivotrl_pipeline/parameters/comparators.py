@@ -84,6 +84,16 @@ class DateComparator(FrozenParameters):
     kind: Literal["date"]
 
 
+class ShellComparator(FrozenParameters):
+    """Shell commands that do the same, compared after parsing."""
+
+    kind: Literal["shell"]
+    directory: str
+    """Where the shell starts; '' if that is not known."""
+    keeps_directory: bool
+    """True if the next command starts where this one ended: then `cd` is an effect."""
+
+
 class IgnoreComparator(FrozenParameters):
     """Any value that the schema allows, or none."""
 
@@ -104,6 +114,7 @@ AnyComparator: TypeAlias = (
     | NumericToleranceComparator
     | SimilarityComparator
     | PathComparator
+    | ShellComparator
     | DateComparator
     | IgnoreComparator
     | UnorderedComparator

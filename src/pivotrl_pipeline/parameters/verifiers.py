@@ -69,6 +69,30 @@ class MessageParameters(FrozenParameters):
     """When two messages say the same."""
 
 
+class ShellParameters(FrozenParameters):
+    """Shell commands that do the same: in tool calls, or in batches of keystrokes.
+
+    Batches are those of the Terminus harnesses: a message that is one JSON object with
+    `commands` and a completion flag.
+    """
+
+    kind: Literal["shell"]
+    tool: str
+    """Name of the tool that runs commands; `*` and `?` are wildcards."""
+    argument: str
+    """Which of its arguments holds the command."""
+    directory: str
+    """Where the shell starts; '' if that is not known."""
+    keeps_directory: bool
+    """True if the next command starts where this one ended: then `cd` is an effect."""
+    scoring: Literal["strict", "fraction", "f1"]
+    """As for `tool_call`."""
+    strings: StringComparatorParameters
+    """For other arguments that are strings."""
+    arguments: tuple[ArgumentRule, ...]
+    """Rules for the other arguments, for example to ignore a time limit."""
+
+
 class NemoGymParameters(FrozenParameters):
     """NVIDIA's comparator as published, for parity with its profiles.
 
@@ -130,6 +154,7 @@ AnyVerifierParameters: TypeAlias = (
     ExactMatchParameters
     | ToolCallParameters
     | MessageParameters
+    | ShellParameters
     | NemoGymParameters
     | ByActionTypeParameters
     | ByDomainParameters

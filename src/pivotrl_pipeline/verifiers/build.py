@@ -11,6 +11,7 @@ from pivotrl_pipeline.parameters.verifiers import (
     ExactMatchParameters,
     MessageParameters,
     NemoGymParameters,
+    ShellParameters,
     ToolCallParameters,
 )
 from pivotrl_pipeline.records.messages import ActionType
@@ -25,6 +26,7 @@ from pivotrl_pipeline.verifiers.exact_match import ExactMatchVerifier
 from pivotrl_pipeline.verifiers.judging import GuardedVerifier
 from pivotrl_pipeline.verifiers.message import MessageVerifier
 from pivotrl_pipeline.verifiers.nemo_gym import NemoGymVerifier
+from pivotrl_pipeline.verifiers.shell import ShellVerifier
 from pivotrl_pipeline.verifiers.tool_call import ToolCallVerifier
 
 
@@ -48,6 +50,8 @@ def _build(parameters: AnyVerifierParameters) -> Verifier:
             return ToolCallVerifier(parameters)
         case MessageParameters():
             return MessageVerifier(parameters)
+        case ShellParameters():
+            return ShellVerifier(parameters)
         case NemoGymParameters():
             return NemoGymVerifier(parameters)
         case ByActionTypeParameters():

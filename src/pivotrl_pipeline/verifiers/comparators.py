@@ -6,10 +6,11 @@ Each is symmetric and never raises. Which one applies to which argument is a par
 import math
 import posixpath
 import re
+import shlex
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from pivotrl_pipeline.parameters.comparators import (
     AnyComparator,
@@ -19,17 +20,20 @@ from pivotrl_pipeline.parameters.comparators import (
     IgnoreComparator,
     NumericToleranceComparator,
     PathComparator,
+    ShellComparator,
     SimilarityComparator,
     TrimmedComparator,
     UnorderedComparator,
 )
 from pivotrl_pipeline.records.messages import JsonValue
 from pivotrl_pipeline.verifiers.json_values import json_equal
+from pivotrl_pipeline.verifiers.shell_syntax import normalise_command, require_parser
 from pivotrl_pipeline.verifiers.text_similarity import similarity
 
 Comparator: TypeAlias = Callable[[JsonValue, JsonValue], bool]
 
 _MAX_DATE_CHARACTERS = 64
+_SHELLS = frozenset({"bash", "sh", "zsh", "/bin/bash", "/bin/sh"})
 _NUMBER = re.compile(
     r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?", re.A
 )
@@ -83,6 +87,8 @@ def build_comparator(parameters: AnyComparator) -> Comparator | None:
             return text_similarity(measure=measure, threshold=threshold)
         case PathComparator(root=root):
             return same_path(root=root)
+        case ShellComparator(directory=directory, keeps_directory=keeps_directory):
+            return same_command(directory=directory, keeps_directory=keeps_directory)
         case DateComparator():
             return equal_dates
         case IgnoreComparator():
@@ -145,6 +151,27 @@ def same_path(*, root: str) -> Comparator:
     return compare
 
 
+def same_command(*, directory: str, keeps_directory: bool) -> Comparator:
+    """Shell commands, or lists of their words, that do the same.
+
+    Raises:
+        ConfigurationError: If the parser of shell commands is not installed.
+    """
+    require_parser()
+
+    def compare(demonstrated: JsonValue, sampled: JsonValue) -> bool:
+        left, right = _command_text(demonstrated), _command_text(sampled)
+        if left is None or right is None:
+            return json_equal(demonstrated, sampled)
+        return left == right or normalise_command(
+            left, directory=directory, keeps_directory=keeps_directory
+        ) == normalise_command(
+            right, directory=directory, keeps_directory=keeps_directory
+        )
+
+    return compare
+
+
 def equal_dates(demonstrated: JsonValue, sampled: JsonValue) -> bool:
     """The same day or instant; what is no date is compared as by `equal_trimmed`."""
     left, right = parse_date(demonstrated), parse_date(sampled)
@@ -196,6 +223,17 @@ def _parse_iso(text: str) -> date | datetime:
     if (instant.hour, instant.minute, instant.second, instant.microsecond) == (0,) * 4:
         return instant.date()
     return instant
+
+
+def _command_text(value: JsonValue) -> str | None:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        return None
+    words = cast("list[str]", value)
+    if len(words) == 3 and words[0] in _SHELLS and words[1] in ("-c", "-lc"):
+        return words[2]
+    return shlex.join(words)
 
 
 def _trim(text: str) -> str:
