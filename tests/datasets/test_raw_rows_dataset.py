@@ -7,7 +7,7 @@ import pytest
 from kedro.io import DatasetError
 
 from pivotrl_pipeline.datasets.raw_rows_dataset import RawRowsDataset
-from pivotrl_pipeline.formats.ingestion.rows import parse_row
+from pivotrl_pipeline.formats.base import parse_row
 
 ROWS = [{"id": "a", "messages": []}, {"id": "b", "messages": [{"role": "user"}]}]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()

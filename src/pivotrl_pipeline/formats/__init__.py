@@ -9,15 +9,31 @@ from pivotrl_pipeline.errors import (
     TrajectoryError,
     describe_choices,
 )
+from pivotrl_pipeline.formats.atif import ATIF
 from pivotrl_pipeline.formats.base import Format, RejectionReason
+from pivotrl_pipeline.formats.nemo_gym_pivots import NEMO_GYM_PIVOTS
+from pivotrl_pipeline.formats.nemo_gym_runs import NEMO_GYM_RUNS
 from pivotrl_pipeline.formats.openai_chat import OPENAI
+from pivotrl_pipeline.formats.sharegpt import SHAREGPT
+from pivotrl_pipeline.formats.tagged_chat import HERMES, QWEN3_CODER
 from pivotrl_pipeline.formats.tau_bench import TAU_BENCH
+from pivotrl_pipeline.formats.trl_chat import TRL
 from pivotrl_pipeline.records.messages import JsonObject
 
 FORMATS: dict[str, Format] = {
     # The order is that of detection: from the most to the least particular.
     format_.name: format_
-    for format_ in (TAU_BENCH, OPENAI)
+    for format_ in (
+        NEMO_GYM_RUNS,
+        NEMO_GYM_PIVOTS,
+        TAU_BENCH,
+        ATIF,
+        SHAREGPT,
+        QWEN3_CODER,
+        HERMES,
+        TRL,
+        OPENAI,
+    )
 }
 DETECT = "detect"
 """The name that lets the first row decide."""

@@ -1,10 +1,13 @@
 """What a format of trajectories is: rows in, OpenAI chat messages out, and back."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import cast
 
-from pivotrl_pipeline.records.messages import JsonObject
+from pivotrl_pipeline.errors import TrajectoryError
+from pivotrl_pipeline.records.messages import JsonObject, JsonValue
 
 
 class RejectionReason(StrEnum):
@@ -95,4 +98,40 @@ class Format:
     recognises: Callable[[JsonObject], bool]
     """Whether a row looks like this format; used by ``detect`` only."""
     join: Callable[[Iterable[RawRow]], Iterator[RawRow]] | None = None
-    """Where a trajectory is spread over several rows: one row per trajectory."""
+    """Where a trajectory is spread over several rows: one row per trajectory. The rows
+    are iterated over as often as it takes."""
+
+
+def parse_row(row: RawRow) -> JsonObject:
+    """The row as a JSON object.
+
+    Raises:
+        TrajectoryError: If it is no JSON, or no object.
+    """
+    value = row.content
+    if isinstance(value, bytes | str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise TrajectoryError(
+                f"the {row.unit} is not JSON ({error}); expected one object: repair "
+                f"or remove it.",
+                reason=RejectionReason.MALFORMED_LINE,
+            ) from error
+    if not isinstance(value, dict):
+        raise TrajectoryError(
+            f"the {row.unit} is a {type(value).__name__}; expected an object.",
+            reason=RejectionReason.MALFORMED_ROW,
+        )
+    if row.has_filled_nulls:
+        return {key: _without_nulls(item) for key, item in value.items()}
+    return cast("JsonObject", value)
+
+
+def _without_nulls(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if item is not None}
+        return {key: _without_nulls(item) for key, item in kept.items()}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value

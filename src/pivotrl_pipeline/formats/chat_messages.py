@@ -19,7 +19,7 @@ from pivotrl_pipeline.records.messages import (
 
 _ROLES = frozenset(Role)
 _ALIASES = {"developer": Role.SYSTEM.value}
-_REASONING_KEYS = ("reasoning_content", "reasoning")
+_REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 _KEYS: dict[str, frozenset[str]] = {
     Role.SYSTEM: frozenset({"role", "content", "name"}),
     Role.USER: frozenset({"role", "content", "name"}),
@@ -58,8 +58,8 @@ def normalise_messages(messages: object) -> list[JsonObject]:
         try:
             canonical = _normalise(message)
             role = canonical["role"]
-            if role == "assistant":
-                calls = cast("list[JsonObject]", canonical.get("tool_calls") or ())
+            if "tool_calls" in canonical:
+                calls = cast("list[JsonObject]", canonical["tool_calls"])
                 pending = [cast("str | None", call.get("id")) for call in calls]
             elif role == "tool":
                 _answer(pending, canonical.get("tool_call_id"))
@@ -134,6 +134,9 @@ def _is_canonical(calls: object) -> bool:
 
 def _rebuild(message: JsonObject, role: str) -> JsonObject:
     row: JsonObject = {"role": role, "content": _to_text(message.get("content"), role)}
+    reasoning = next((message[k] for k in _REASONING_KEYS if message.get(k)), None)
+    if reasoning is not None and role == "assistant":
+        row["reasoning_content"] = _to_text(reasoning, role)
     calls = message.get("tool_calls")
     if calls:
         if role != "assistant" or not isinstance(calls, list):
@@ -146,9 +149,6 @@ def _rebuild(message: JsonObject, role: str) -> JsonObject:
     for key in ("tool_call_id", "name"):
         if message.get(key) is not None and key in _KEYS[role]:
             row[key] = _to_identifier(message[key], key)
-    reasoning = next((message[k] for k in _REASONING_KEYS if message.get(k)), None)
-    if reasoning is not None and role == "assistant":
-        row["reasoning_content"] = _to_text(reasoning, role)
     return row
 
 

@@ -6,7 +6,7 @@ from typing import cast
 
 from pivotrl_pipeline.errors import TrajectoryError
 from pivotrl_pipeline.formats.base import RejectionReason
-from pivotrl_pipeline.records.messages import JsonObject, JsonValue
+from pivotrl_pipeline.records.messages import JsonObject, JsonValue, Tool
 
 SUCCESS_REWARD = 1 - 1e-6
 """A run with at least this reward solved its task (tau-bench's own rule)."""
@@ -75,6 +75,15 @@ def read_tools(value: JsonValue, key: str = "tools") -> list[JsonObject] | None:
             reason=RejectionReason.MALFORMED_TOOLS,
         )
     return [_to_entry(entry, f"{key}[{place}]") for place, entry in enumerate(entries)]
+
+
+def to_tools(entries: list[JsonObject] | None) -> list[Tool]:
+    """Tool records of OpenAI entries."""
+    functions = [cast("JsonObject", entry["function"]) for entry in entries or []]
+    return [
+        Tool(cast("str", function["name"]), entry)
+        for function, entry in zip(functions, entries or [], strict=True)
+    ]
 
 
 def parse_if_text(value: JsonValue, key: str) -> JsonValue:

@@ -11,8 +11,8 @@ from pivotrl_pipeline.formats.base import (
     RawRow,
     RawTrajectory,
     RejectionReason,
+    parse_row,
 )
-from pivotrl_pipeline.formats.ingestion.rows import parse_row
 from pivotrl_pipeline.formats.ingestion.splitting import assign_split
 from pivotrl_pipeline.records.messages import (
     ActionType,

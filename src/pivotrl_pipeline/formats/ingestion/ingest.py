@@ -3,13 +3,12 @@
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import pandas as pd
 
 from pivotrl_pipeline.errors import TrajectoryError
 from pivotrl_pipeline.formats import DETECT, detect_format, find_format
-from pivotrl_pipeline.formats.base import FILTERS, Format, RawRow
+from pivotrl_pipeline.formats.base import FILTERS, Format, RawRow, parse_row
 from pivotrl_pipeline.formats.ingestion.conversion import (
     ConvertedRow,
     IngestionSettings,
@@ -25,13 +24,13 @@ from pivotrl_pipeline.formats.ingestion.report import (
     render_reasons,
     render_unoffered,
 )
-from pivotrl_pipeline.formats.ingestion.rows import iterate_rows, parse_row
+from pivotrl_pipeline.formats.ingestion.rows import RowSource
 from pivotrl_pipeline.formats.ingestion.tables import (
     TrajectoryTables,
     make_rejected_table,
 )
-from pivotrl_pipeline.formats.row_fields import read_tools
-from pivotrl_pipeline.records.messages import JsonValue, Tool
+from pivotrl_pipeline.formats.row_fields import read_tools, to_tools
+from pivotrl_pipeline.records.messages import JsonValue
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ def ingest_trajectories(
     reason. Trajectories keep the order of the rows.
 
     Args:
-        raw_trajectories: Rows, as `iterate_rows` takes them.
+        raw_trajectories: Rows, as `RowSource` takes them.
         raw_tools: Tool entries of trajectories that carry none.
         settings: What becomes of the rows.
         count_prompt_tokens: Measures states; without it their length stays unknown.
@@ -71,15 +70,13 @@ def ingest_trajectories(
             ``max_rejected_rate`` of the rows are faulty.
         ConfigurationError: If the format or the input is of no known kind.
     """
-    tools = [
-        Tool(str(entry["function"]["name"]), entry)  # type: ignore[index,call-overload]
-        for entry in read_tools(raw_tools, "raw_tools") or []
-    ]
+    tools = to_tools(read_tools(raw_tools, "raw_tools"))
     tables, finder = TrajectoryTables(), DuplicateFinder()
     rejected: list[RejectedRow] = []
     unoffered: list[int] = []
-    format_, rows = _resolve_format(iterate_rows(raw_trajectories), settings.format)
-    for batch in _batch(rows):
+    rows = RowSource(raw_trajectories)
+    format_ = _resolve_format(rows, settings.format)
+    for batch in _batch(format_.join(rows) if format_.join else rows):
         converted = [
             convert_row(row, format_, tools, settings, count_prompt_tokens)
             for row in batch
@@ -99,24 +96,16 @@ def ingest_trajectories(
     return _finish(tables, finder, rejected, unoffered, format_.name)
 
 
-def _resolve_format(
-    rows: Iterator[RawRow], name: str
-) -> tuple[Format, Iterator[RawRow]]:
-    """The named format, or that of the first row that has one; and all rows."""
+def _resolve_format(rows: RowSource, name: str) -> Format:
+    """The named format, or the one that recognises the first readable row."""
     if name != DETECT:
-        format_ = find_format(name)
-        return format_, format_.join(rows) if format_.join else rows
-    seen: list[RawRow] = []
+        return find_format(name)
     refusal = TrajectoryError("raw_trajectories has no rows; expected at least one.")
     for row in rows:
-        seen.append(row)
         try:
-            format_ = detect_format(parse_row(row))
+            return detect_format(parse_row(row))
         except TrajectoryError as error:
             refusal = TrajectoryError(f"{row.address}: {error}", reason=error.reason)
-            continue
-        every = chain(seen, rows)
-        return format_, format_.join(every) if format_.join else every
     raise refusal
 
 

@@ -1,12 +1,10 @@
 """Raw rows from whatever the catalog entry `raw_trajectories` loads."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol, cast
 
-from pivotrl_pipeline.errors import ConfigurationError, TrajectoryError
-from pivotrl_pipeline.formats.base import RawRow, RejectionReason
-from pivotrl_pipeline.records.messages import JsonObject, JsonValue
+from pivotrl_pipeline.errors import ConfigurationError
+from pivotrl_pipeline.formats.base import RawRow
 
 SOURCE = "raw_trajectories"
 """What rows without a file of their own are said to come from."""
@@ -20,48 +18,33 @@ class _Frame(Protocol):
     ) -> Iterator[tuple[object, ...]]: ...
 
 
-def iterate_rows(data: object) -> Iterator[RawRow]:
-    """The rows of a dataset, each with its address, nothing of it held in memory.
+class RowSource:
+    """The rows of a dataset, each with its address; iterated over as often as needed.
 
-    Args:
-        data: Rows of `RawRowsDataset`; a list or another iterable of rows; a pandas
-            frame; a Hugging Face dataset; a mapping of any of these by split or
-            partition, whose values may be functions that load them.
-
-    Raises:
-        ConfigurationError: If ``data`` is none of these.
+    Nothing is held in memory, but for a generator, which can be read only once.
     """
-    if isinstance(data, Mapping):
-        for name, part in data.items():
-            yield from _number(part() if callable(part) else part, str(name))
-    else:
-        yield from _number(data, SOURCE)
 
+    def __init__(self, data: object) -> None:
+        """The rows of ``data``.
 
-def parse_row(row: RawRow) -> JsonObject:
-    """The row as a JSON object.
+        Args:
+            data: Rows of `RawRowsDataset`; a list or another iterable of rows; a
+                pandas frame; a Hugging Face dataset; a mapping of any of these by
+                split or partition, whose values may be functions that load them.
+        """
+        self._data = list(data) if isinstance(data, Iterator) else data
 
-    Raises:
-        TrajectoryError: If it is no JSON, or no object.
-    """
-    value = row.content
-    if isinstance(value, bytes | str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError) as error:
-            raise TrajectoryError(
-                f"the {row.unit} is not JSON ({error}); expected one object: repair "
-                f"or remove it.",
-                reason=RejectionReason.MALFORMED_LINE,
-            ) from error
-    if not isinstance(value, dict):
-        raise TrajectoryError(
-            f"the {row.unit} is a {type(value).__name__}; expected an object.",
-            reason=RejectionReason.MALFORMED_ROW,
-        )
-    if row.has_filled_nulls:
-        return {key: _without_nulls(item) for key, item in value.items()}
-    return cast("JsonObject", value)
+    def __iter__(self) -> Iterator[RawRow]:
+        """The rows in order.
+
+        Raises:
+            ConfigurationError: If the data is of none of these kinds.
+        """
+        if isinstance(self._data, Mapping):
+            for name, part in self._data.items():
+                yield from _number(part() if callable(part) else part, str(name))
+        else:
+            yield from _number(self._data, SOURCE)
 
 
 def _number(data: object, source: str) -> Iterator[RawRow]:
@@ -103,12 +86,3 @@ def _to_plain(value: object) -> object:
     # The missing values of pandas differ from themselves, or refuse to compare.
     is_missing = type(value).__name__ == "NAType" or value != value
     return None if is_missing else value
-
-
-def _without_nulls(value: JsonValue) -> JsonValue:
-    if isinstance(value, dict):
-        kept = {key: item for key, item in value.items() if item is not None}
-        return {key: _without_nulls(item) for key, item in kept.items()}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value

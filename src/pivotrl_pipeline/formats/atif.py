@@ -1,0 +1,198 @@
+"""ATIF, the Agent Trajectory Interchange Format of Harbor, versions 1.0 to 1.7.
+
+    {"schema_version": "ATIF-v1.7", "session_id": "…", "agent": {"name": "…", …},
+     "steps": [
+       {"step_id": 1, "source": "user", "message": "…"},
+       {"step_id": 2, "source": "agent", "message": "…", "tool_calls": […],
+        "observation": {"results": [{"source_call_id": "c1", "content": "…"}]}}]}
+
+A step of the agent holds its calls and what came of them; here the results are tool
+messages behind it. Results that name no call are the environment's own words and
+become a user message, which is how such harnesses show them to the model.
+
+Source: github.com/laude-institute/harbor, RFC 0001.
+"""
+
+import json
+from typing import cast
+
+from pivotrl_pipeline.errors import TrajectoryError
+from pivotrl_pipeline.formats.base import Format, RawTrajectory, RejectionReason
+from pivotrl_pipeline.formats.chat_messages import normalise_messages
+from pivotrl_pipeline.formats.row_fields import (
+    collect_metadata,
+    read_identifier,
+    read_success,
+    read_tools,
+)
+from pivotrl_pipeline.records.messages import JsonObject, JsonValue
+
+VERSION = "ATIF-v1.7"
+_ROLES = {"system": "system", "user": "user", "agent": "assistant"}
+_SOURCES = {role: source for source, role in _ROLES.items()}
+_ID_KEYS = ("trajectory_id", "session_id")
+_OWN_KEYS = ("task_id", "domain", "success")
+"""Ours; ATIF has no place for them but ``extra``."""
+_ATIF_KEYS = (
+    "agent",
+    "notes",
+    "final_metrics",
+    "continued_trajectory_ref",
+    "subagent_trajectories",
+)
+
+
+def read_atif(row: JsonObject) -> RawTrajectory:
+    """The trajectory in a document.
+
+    Raises:
+        TrajectoryError: If its steps are no conversation.
+    """
+    steps = row.get("steps")
+    if not isinstance(steps, list):
+        raise TrajectoryError(
+            f"steps is {type(steps).__name__}; expected a list.",
+            reason=RejectionReason.MALFORMED_ROW,
+        )
+    messages = [
+        message
+        for index, step in enumerate(steps)
+        for message in _read_step(step, f"steps[{index}]")
+    ]
+    agent = row.get("agent")
+    definitions = agent.get("tool_definitions") if isinstance(agent, dict) else None
+    extra = row.get("extra")
+    fields = {**extra, **row} if isinstance(extra, dict) else row
+    used = (*_ID_KEYS, *_OWN_KEYS, "steps", "schema_version", "extra")
+    return RawTrajectory(
+        messages=normalise_messages(messages),
+        tools=read_tools(definitions, "agent.tool_definitions"),
+        trajectory_id=read_identifier(row, _ID_KEYS),
+        task_id=read_identifier(fields, ("task_id",)),
+        domain=read_identifier(fields, ("domain",)),
+        success=read_success(fields),
+        metadata=collect_metadata(fields, used),
+    )
+
+
+def write_atif(trajectory: RawTrajectory) -> JsonObject:
+    """The document of a trajectory; what ATIF has no name for goes under ``extra``."""
+    metadata = trajectory.metadata
+    agent = cast("JsonObject", metadata.get("agent")) or {
+        "name": "unknown",
+        "version": "unknown",
+    }
+    if trajectory.tools is not None:
+        agent = {**agent, "tool_definitions": cast("JsonValue", trajectory.tools)}
+    row: JsonObject = {
+        "schema_version": VERSION,
+        "agent": agent,
+        "steps": _write_steps(trajectory.messages),
+    }
+    if trajectory.trajectory_id is not None:
+        row["session_id"] = trajectory.trajectory_id
+    row.update({key: metadata[key] for key in _ATIF_KEYS[1:] if key in metadata})
+    extra = {key: metadata[key] for key in metadata if key not in _ATIF_KEYS}
+    own = (trajectory.task_id, trajectory.domain, trajectory.success)
+    named = zip(_OWN_KEYS, own, strict=True)
+    extra.update({key: value for key, value in named if value is not None})
+    if extra:
+        row["extra"] = extra
+    return row
+
+
+def _read_step(step: JsonValue, place: str) -> list[JsonObject]:
+    source = step.get("source") if isinstance(step, dict) else None
+    if source not in _ROLES or not isinstance(step, dict):
+        raise TrajectoryError(
+            f"{place}.source is {source!r}; expected one of "
+            f"{', '.join(sorted(_ROLES))}.",
+            reason=RejectionReason.UNKNOWN_ROLE,
+        )
+    role = _ROLES[source]
+    calls = [_read_call(call) for call in _objects(step.get("tool_calls"))]
+    content = _read_text(step.get("message"))
+    message: JsonObject = {
+        "role": role,
+        "content": content or None if calls else content,
+    }
+    if calls:
+        message["tool_calls"] = cast("JsonValue", calls)
+    if step.get("reasoning_content"):
+        message["reasoning_content"] = step["reasoning_content"]
+    observation = step.get("observation")
+    results = observation.get("results") if isinstance(observation, dict) else None
+    return [message, *(_read_result(result) for result in _objects(results))]
+
+
+def _read_call(call: JsonObject) -> JsonObject:
+    function = {
+        key: call[name]
+        for key, name in (("name", "function_name"), ("arguments", "arguments"))
+        if name in call
+    }
+    identifier = call.get("tool_call_id")
+    named = {} if identifier is None else {"id": identifier}
+    return {**named, "type": "function", "function": function}
+
+
+def _read_result(result: JsonObject) -> JsonObject:
+    content = _read_text(result.get("content"))
+    call_id = result.get("source_call_id")
+    if call_id is None:
+        return {"role": "user", "content": content or ""}
+    return {"role": "tool", "tool_call_id": call_id, "content": content or ""}
+
+
+def _read_text(content: JsonValue) -> JsonValue:
+    return "" if content is None else content
+
+
+def _write_steps(messages: list[JsonObject]) -> list[JsonValue]:
+    steps: list[JsonObject] = []
+    unnamed: list[JsonValue] = []
+    for message in messages:
+        if message["role"] == "tool":
+            call_id = message.get("tool_call_id", unnamed.pop(0) if unnamed else None)
+            observation = steps[-1].setdefault("observation", {"results": []})
+            results = cast("dict[str, list[JsonValue]]", observation)["results"]
+            results.append({"source_call_id": call_id, "content": message["content"]})
+            continue
+        step: JsonObject = {
+            "step_id": len(steps) + 1,
+            "source": _SOURCES[cast("str", message["role"])],
+            "message": message["content"] or "",
+        }
+        if "reasoning_content" in message:
+            step["reasoning_content"] = message["reasoning_content"]
+        if calls := cast("list[JsonObject]", message.get("tool_calls", [])):
+            # ATIF requires ids; results without one answer the calls in order.
+            named = [
+                {"id": f"call-{len(steps) + 1}-{place}", **call}
+                for place, call in enumerate(calls, start=1)
+            ]
+            unnamed = [call["id"] for call in named]
+            step["tool_calls"] = [_write_call(call) for call in named]
+        steps.append(step)
+    return cast("list[JsonValue]", steps)
+
+
+def _write_call(call: JsonObject) -> JsonObject:
+    function = cast("dict[str, str]", call["function"])
+    return {
+        "tool_call_id": call["id"],
+        "function_name": function["name"],
+        "arguments": json.loads(function["arguments"]),
+    }
+
+
+def _objects(value: JsonValue) -> list[JsonObject]:
+    items = value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _is_atif(row: JsonObject) -> bool:
+    return "steps" in row and str(row.get("schema_version", "")).startswith("ATIF")
+
+
+ATIF = Format("atif", read_atif, write_atif, _is_atif)

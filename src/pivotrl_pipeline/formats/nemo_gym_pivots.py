@@ -1,0 +1,242 @@
+"""NeMo-Gym pivot rows, as in all public NVIDIA pivot sets: a state and its action.
+
+    {"responses_create_params": {"input": […], "tools": […]},
+     "expected_action": {"type": "function_call", "name": "f", "arguments": "{…}"},
+     "trajectory_id": 146, "agent_ref": {…}, "pass_rate": 0.4}
+
+Every row repeats its history, so the longest row of a trajectory holds all of its
+turns. The rows are joined to it; every turn becomes a candidate again. Pass rates that
+the rows carry were measured with another policy: they are kept as metadata
+(``foreign_profiles``) and used for nothing.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import cast
+
+from pivotrl_pipeline.errors import TrajectoryError
+from pivotrl_pipeline.formats.base import (
+    Format,
+    RawRow,
+    RawTrajectory,
+    RejectionReason,
+    parse_row,
+)
+from pivotrl_pipeline.formats.chat_messages import normalise_messages
+from pivotrl_pipeline.formats.nemo_gym_runs import (
+    make_request,
+    read_request,
+    read_request_messages,
+)
+from pivotrl_pipeline.formats.responses_items import call_to_action
+from pivotrl_pipeline.formats.row_fields import (
+    collect_metadata,
+    read_identifier,
+    read_tools,
+)
+from pivotrl_pipeline.records.messages import JsonObject, JsonValue, dump_json
+
+PROFILE_KEYS = ("pass_rate", "pass_rate_total", "pass_rate_passed", "qwen_235b_info")
+PROFILES = "foreign_profiles"
+"""Metadata key of what rows say of other policies, by the number of input items."""
+_TRAJECTORY_KEYS = ("trajectory_id", "source_trajectory_uid")
+_ID_KEYS = (*_TRAJECTORY_KEYS, "uuid")
+_ACTION_KEYS = ("expected_action", "expected_answer")
+_KEYS = (
+    *_ID_KEYS,
+    *_ACTION_KEYS,
+    *PROFILE_KEYS,
+    "task_id",
+    "task_name",
+    "domain",
+    "responses_create_params",
+)
+
+
+def read_nemo_gym_pivot(row: JsonObject) -> RawTrajectory:
+    """The trajectory up to and with the action of a row.
+
+    Raises:
+        TrajectoryError: If the state or the action is of no known form.
+    """
+    request = read_request(row)
+    metadata = collect_metadata(row, _KEYS)
+    origin = _with_metadata(row)
+    return RawTrajectory(
+        messages=normalise_messages(
+            [*read_request_messages(request), _read_action(row)]
+        ),
+        tools=read_tools(request.get("tools"), "responses_create_params.tools"),
+        trajectory_id=read_identifier(origin, _ID_KEYS),
+        task_id=read_identifier(origin, ("task_id", "task_name", "instance_id")),
+        domain=read_identifier(row, ("domain",)),
+        metadata=metadata,
+    )
+
+
+def write_nemo_gym_pivot(trajectory: RawTrajectory) -> JsonObject:
+    """The row of a trajectory's last message, which must be the assistant's."""
+    state, action = trajectory.messages[:-1], trajectory.messages[-1]
+    row: JsonObject = {
+        "responses_create_params": make_request(state, trajectory.tools),
+        "expected_action": make_expected_action(action),
+    }
+    optional = {
+        "trajectory_id": trajectory.trajectory_id,
+        "task_id": trajectory.task_id,
+        "domain": trajectory.domain,
+        "metadata": trajectory.metadata or None,
+    }
+    row.update({key: value for key, value in optional.items() if value is not None})
+    return row
+
+
+def make_expected_action(action: JsonObject) -> JsonObject:
+    """The label of a demonstrated action; several calls are one batch."""
+    calls = cast("list[JsonObject]", action.get("tool_calls", []))
+    actions = [call_to_action(call) for call in calls]
+    if not actions:
+        return {"type": "message", "content": action["content"] or ""}
+    if len(actions) == 1:
+        return actions[0]
+    return {"type": "function_call_batch", "calls": cast("JsonValue", actions)}
+
+
+def join_pivot_rows(rows: Iterable[RawRow]) -> Iterator[RawRow]:
+    """The longest row of each trajectory, with the foreign profiles of all its rows.
+
+    A row is left out where the history of another goes on from its state with its
+    action; rows with different ids are never joined. What is no such continuation
+    stays a row of its own. The rows are read twice, so that none has to be kept.
+    """
+    histories: set[int] = set()
+    endings: dict[int, int] = {}
+    profiles: dict[int, JsonObject] = {}
+    for index, row in enumerate(rows):
+        chain = _chain(row)
+        if chain is None:
+            continue
+        histories.update(chain.history)
+        endings[index] = chain.ending
+        if chain.profile:
+            profiles[chain.ending] = chain.profile
+    for index, row in enumerate(rows):
+        if index not in endings:
+            yield row
+        elif endings[index] not in histories:
+            yield _with_profiles(row, profiles)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """What is compared of a row."""
+
+    history: list[int]
+    """Digest of every beginning of the state."""
+    ending: int
+    """Digest of the state and the action."""
+    profile: JsonObject
+    """What the row says of another policy, and at which turn."""
+
+
+def _chain(row: RawRow) -> _Chain | None:
+    """None where the row cannot be read; reading it later says why."""
+    try:
+        content = parse_row(row)
+        state = read_request_messages(read_request(content))
+        action = _read_action(content)
+        digest = hash(read_identifier(_with_metadata(content), _TRAJECTORY_KEYS))
+    except TrajectoryError:
+        return None
+    history = []
+    for message in state:
+        digest = hash((digest, _digest(message)))
+        history.append(digest)
+    profile = {key: content[key] for key in PROFILE_KEYS if key in content}
+    if profile:
+        turns = sum(message["role"] == "assistant" for message in state)
+        profile = {"turn_index": turns, **profile}
+    return _Chain(history, hash((digest, _digest(action))), profile)
+
+
+def _with_metadata(row: JsonObject) -> JsonObject:
+    metadata = row.get("metadata")
+    return {**metadata, **row} if isinstance(metadata, dict) else row
+
+
+def _digest(message: JsonObject) -> int:
+    """Of role and text, or of the calls: a label leaves out text beside calls."""
+    calls = cast("list[JsonObject]", message.get("tool_calls", []))
+    said = [call_to_action(call) for call in calls] or message.get("content")
+    return hash((message["role"], dump_json(said)))
+
+
+def _with_profiles(row: RawRow, profiles: dict[int, JsonObject]) -> RawRow:
+    chain = _chain(row)
+    if chain is None or not profiles:
+        return row
+    found = [profiles[key] for key in [*chain.history, chain.ending] if key in profiles]
+    if not found:
+        return row
+    content = parse_row(row)
+    metadata = cast("JsonObject", content.get("metadata") or {})
+    extended = {**metadata, PROFILES: cast("JsonValue", found)}
+    return replace(
+        row, content={**content, "metadata": extended}, has_filled_nulls=False
+    )
+
+
+def _read_action(row: JsonObject) -> JsonObject:
+    """The demonstrated action as an assistant message.
+
+    Raises:
+        TrajectoryError: If it is of no known form.
+    """
+    answer = row.get("expected_answer")
+    action = row.get("expected_action")
+    if action is None and isinstance(answer, str):
+        return {"role": "assistant", "content": answer}
+    fields = action if isinstance(action, dict) else {}
+    match fields.get("type"):
+        case "message":
+            return {"role": "assistant", "content": fields.get("content")}
+        case "function_call":
+            return _call_message([fields])
+        case "function_call_batch":
+            return _call_message(cast("list[JsonObject]", fields.get("calls") or []))
+    raise TrajectoryError(
+        f"expected_action is of type {fields.get('type')!r}; expected function_call, "
+        f"function_call_batch or message.",
+        reason=RejectionReason.MALFORMED_ROW,
+    )
+
+
+def _call_message(actions: list[JsonObject]) -> JsonObject:
+    calls = [
+        {
+            "type": "function",
+            "function": {
+                "name": action.get("name"),
+                "arguments": action.get("arguments"),
+            },
+        }
+        for action in actions
+    ]
+    return {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": cast("JsonValue", calls),
+    }
+
+
+def _is_nemo_gym_pivot(row: JsonObject) -> bool:
+    return "responses_create_params" in row and any(key in row for key in _ACTION_KEYS)
+
+
+NEMO_GYM_PIVOTS = Format(
+    "nemo_gym_pivots",
+    read_nemo_gym_pivot,
+    write_nemo_gym_pivot,
+    _is_nemo_gym_pivot,
+    join_pivot_rows,
+)
