@@ -1,7 +1,6 @@
 """Weights in memory become a policy folder."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -61,6 +60,9 @@ def test_a_written_policy_is_loaded_as_it_was_trained(
     assert model.generation_config.temperature == 0.6
     assert tokenizer.chat_template == "{{ messages }}"
     assert tokenizer.eos_token_id == 1
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        written = (tmp_path / "trained" / name).read_bytes()
+        assert written == (source / name).read_bytes()
 
 
 def test_equal_weights_give_equal_bytes(source: Path, tmp_path: Path) -> None:
@@ -84,11 +86,17 @@ def test_writing_says_nothing(
 
 
 def test_a_source_without_tokenizer_is_named(source: Path, tmp_path: Path) -> None:
-    shutil.move(source / "tokenizer.json", tmp_path)
-    (source / "tokenizer_config.json").unlink()
+    (source / "tokenizer.json").unlink()
 
-    with pytest.raises(PolicyError, match=r"source' has no readable config and token"):
+    with pytest.raises(PolicyError, match=r"source: no tokenizer; expected one of"):
         write_policy_folder(make_trained(source), tmp_path / "trained")
+
+    assert not (tmp_path / "trained").exists()
+
+
+def test_a_source_that_is_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"nowhere: no readable config"):
+        write_policy_folder(make_trained(tmp_path / "nowhere"), tmp_path / "trained")
 
 
 def test_a_source_that_was_replaced_is_refused(source: Path, tmp_path: Path) -> None:

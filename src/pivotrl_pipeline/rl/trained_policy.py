@@ -1,6 +1,8 @@
 """The outcome of training: weights in memory, and how they become a policy folder."""
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +13,17 @@ from pivotrl_pipeline.rl.metrics import MetricsRow
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import GenerationConfig
+    from transformers import PreTrainedModel
+
+TOKENIZER_FILES = (
+    "tokenizer*",
+    "vocab*",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "spiece.model",
+    "chat_template*",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +33,7 @@ class TrainedPolicy:
     state_dict: "Mapping[str, Tensor]"
     """On the CPU, in the type they were loaded in."""
     source_location: str
-    """A path or hub id: where config, tokenizer and chat template come from."""
+    """The folder that config, tokenizer and chat template come from."""
     metrics: Sequence[MetricsRow]
     """One row per update, as in `training_metrics`."""
     num_updates: int
@@ -38,46 +50,75 @@ class TrainedPolicy:
 def write_policy_folder(trained: TrainedPolicy, folder: Path) -> None:
     """Writes a Hugging Face folder: safetensors, config, generation config, tokenizer.
 
-    Equal weights from one source give equal bytes. The folder is filled in place:
-    who needs it to appear at once writes beside and renames.
+    All but the weights is the source's, the tokenizer's files byte for byte, so that
+    the trained policy reads and speaks as the initial one. Equal weights from one
+    source give equal bytes. The folder is filled in place: who needs it to appear at
+    once writes beside and renames.
 
     Raises:
         PolicyError: If the source has no config or tokenizer, or its architecture has
             other weights than were trained.
     """
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    source = Path(trained.source_location)
+    model = _build_architecture(source, trained.state_dict)
+    tokenizer_files = _find_tokenizer_files(source)
+    with _without_progress_bars():
+        model.save_pretrained(folder, state_dict=dict(trained.state_dict))
+    for file in tokenizer_files:
+        shutil.copyfile(file, folder / file.name)
 
-    source, weights = trained.source_location, dict(trained.state_dict)
+
+def _build_architecture(
+    source: Path, weights: "Mapping[str, Tensor]"
+) -> "PreTrainedModel":
+    """The source's model without memory for its weights."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
+
     try:
         config = AutoConfig.from_pretrained(source)
-        tokenizer = AutoTokenizer.from_pretrained(source)
     except (OSError, ValueError) as error:
         raise PolicyError(
-            f"{source!r} has no readable config and tokenizer ({error}); the trained "
-            f"policy takes both from there: put them back."
+            f"{source}: no readable config ({error}); the trained policy takes all but "
+            f"its weights from there: put the folder back."
         ) from error
     dtypes = {t.dtype for t in weights.values() if t.is_floating_point()}
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, dtype=dtypes.pop())  # type: ignore[no-untyped-call]
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+            config, dtype=dtypes.pop()
+        )
     different = sorted(set(model.state_dict()) ^ set(weights))
     if different:
         raise PolicyError(
-            f"The trained weights and the architecture at {source!r} differ in "
+            f"{source}: the architecture and the trained weights differ in "
             f"{', '.join(map(repr, different[:5]))}; expected the same names: has the "
-            f"source been replaced since training?"
+            f"folder been replaced since training?"
         )
-    generation_config = _load_generation_config(source)
-    if generation_config is not None:
-        model.generation_config = generation_config
-    model.save_pretrained(folder, state_dict=weights)
-    tokenizer.save_pretrained(folder)
+    if (source / "generation_config.json").is_file():
+        model.generation_config = GenerationConfig.from_pretrained(source)
+    return model
 
 
-def _load_generation_config(source: str) -> "GenerationConfig | None":
-    from transformers import GenerationConfig
+def _find_tokenizer_files(source: Path) -> list[Path]:
+    files = [path for pattern in TOKENIZER_FILES for path in source.glob(pattern)]
+    if not any(
+        path.name.startswith(("tokenizer.", "vocab.", "spiece.")) for path in files
+    ):
+        raise PolicyError(
+            f"{source}: no tokenizer; expected one of {', '.join(TOKENIZER_FILES)}: "
+            f"put it back, the trained policy takes it from there."
+        )
+    return files
 
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    from transformers.utils import logging
+
+    were_enabled = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        return GenerationConfig.from_pretrained(source)
-    except OSError:
-        return None
+        yield
+    finally:
+        if were_enabled:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
