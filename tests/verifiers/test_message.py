@@ -47,6 +47,7 @@ def _judge(
         ("It leaves at 2 pm today.", "Today it leaves at 14:00."),
         ("Write to ann@example.org.", "You can write to Ann@Example.org"),
         ("1. Lamp O1\n2. Chair O2", "Lamp O1 and Chair O2"),
+        ("1) Lamp O1. 2) Chair O2.", "Lamp O1 and Chair O2"),
         ("What is your user id?", "Could you tell me your user id, what is it?"),
         ("Is that the 2nd lamp?", "Is it lamp 2?"),
     ],

@@ -31,7 +31,7 @@ the column ``verifier`` of the verdicts::
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from pivotrl_pipeline.parameters.comparators import (
     ArgumentRule,
@@ -116,6 +116,21 @@ class NemoGymParameters(FrozenParameters):
     """Admits more calls than demonstrated; read only if `parallel_rewarding`."""
 
 
+class ImportedParameters(FrozenParameters):
+    """A function or a class of your own.
+
+    A function takes the state, the demonstrated action and the sampled one, then the
+    arguments by name, and returns a reward in [0, 1] (True and False are 1 and 0) or a
+    `Verdict`. A class is called with the arguments and has the method `verify`.
+    """
+
+    kind: Literal["import_path"]
+    path: str
+    """Where it is: `my_project.verifiers.same_city`."""
+    arguments: dict[str, JsonValue]
+    """Passed by name, converted to the types that the signature declares."""
+
+
 class ByActionTypeParameters(FrozenParameters):
     """One verifier where calls were demonstrated, one where a message was."""
 
@@ -156,6 +171,7 @@ AnyVerifierParameters: TypeAlias = (
     | MessageParameters
     | ShellParameters
     | NemoGymParameters
+    | ImportedParameters
     | ByActionTypeParameters
     | ByDomainParameters
     | AllOfParameters

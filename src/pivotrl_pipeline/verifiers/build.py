@@ -9,6 +9,7 @@ from pivotrl_pipeline.parameters.verifiers import (
     ByActionTypeParameters,
     ByDomainParameters,
     ExactMatchParameters,
+    ImportedParameters,
     MessageParameters,
     NemoGymParameters,
     ShellParameters,
@@ -23,6 +24,7 @@ from pivotrl_pipeline.verifiers.composition import (
     ByDomainVerifier,
 )
 from pivotrl_pipeline.verifiers.exact_match import ExactMatchVerifier
+from pivotrl_pipeline.verifiers.imported import load_verifier
 from pivotrl_pipeline.verifiers.judging import GuardedVerifier
 from pivotrl_pipeline.verifiers.message import MessageVerifier
 from pivotrl_pipeline.verifiers.nemo_gym import NemoGymVerifier
@@ -54,6 +56,8 @@ def _build(parameters: AnyVerifierParameters) -> Verifier:
             return ShellVerifier(parameters)
         case NemoGymParameters():
             return NemoGymVerifier(parameters)
+        case ImportedParameters():
+            return load_verifier(parameters.path, parameters.arguments)
         case ByActionTypeParameters():
             return ByActionTypeVerifier(
                 {

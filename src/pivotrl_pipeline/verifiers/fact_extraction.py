@@ -30,7 +30,9 @@ _TIME = re.compile(
     r"|\b(?P<hour2>\d{1,2})\s?(?P<half2>[ap])\.?m\b",
     re.IGNORECASE,
 )
-_LIST_MARK = re.compile(r"^[ \t]{0,8}\d{1,2}[.)][ \t]", re.MULTILINE)
+_LIST_MARK = re.compile(
+    r"^[ \t]{0,8}\d{1,2}[.)][ \t]|(?<!\S)\(?\d{1,2}\)(?=\s)", re.MULTILINE
+)
 _TOKEN = re.compile(
     r"\d{1,3}(?:,\d{3}){1,6}(?:\.\d{1,12})?(?!\w)|\d{1,15}\.\d{1,12}(?!\w)|\w+"
 )
