@@ -15,7 +15,7 @@ from pathlib import Path
 from .captures import Start
 from .content import Contents
 from .modules import Modules
-from .reach import FILE, IMPORT, Reach, Unit, package_of
+from .reach import EFFECT, FILE, IMPORT, Reach, Unit, package_of
 from .scopes import Chain
 from .syntax import ModuleSyntax, Symbol
 from .values import digest_text
@@ -55,6 +55,7 @@ class Code:
         self._contents = contents
         self._by_module = by_module
         self._reach: dict[Unit, Reach] = {}
+        self._touches: dict[Unit, set[Unit]] = {}
         self._known: dict[int, tuple[object, CodeFingerprint]] = {}
 
     def fingerprint(self, function: Callable[..., object]) -> CodeFingerprint:
@@ -94,18 +95,7 @@ class Code:
         return found
 
     def _close(self, start: Reach, captured: list[str]) -> CodeFingerprint:
-        total = Reach()
-        total.add(start)
-        pending = set(start.units)
-        while pending:
-            reach = self._reach_of(pending.pop())
-            new = reach.units - total.units
-            total.add(reach)
-            pending |= new
-            if reach.is_dynamic:
-                everything = {(name, FILE) for name in self._modules.names()}
-                pending |= everything - total.units
-                total.units |= everything
+        total = self._closure(start)
         symbols = dict(sorted(self._digests(total)))
         paths = {self._modules.path(module) for module, _ in total.units}
         return CodeFingerprint(
@@ -117,19 +107,45 @@ class Code:
             files=frozenset(path for path in paths if path is not None),
         )
 
+    def _closure(self, start: Reach) -> Reach:
+        """Everything that can be reached, with what importing it registers there."""
+        total = Reach()
+        total.add(start)
+        pending = set(start.units)
+        while pending:
+            while pending:
+                reach = self._reach_of(pending.pop())
+                pending |= reach.units - total.units
+                total.add(reach)
+            if total.is_dynamic:
+                pending = {(name, FILE) for name in self._modules.names()}
+            pending |= {
+                effect
+                for effect, target in total.effects
+                if not self._touched(target).isdisjoint(total.units)
+            }
+            pending -= total.units
+            total.units |= pending
+        return total
+
+    def _touched(self, callee: Unit) -> set[Unit]:
+        """What calling something on import may change: all that it reaches."""
+        if callee not in self._touches:
+            self._touches[callee] = {callee}  # in case it reaches itself
+            units = self._closure(Reach(units={callee})).units
+            self._touches[callee] = {unit for unit in units if unit[1] != IMPORT}
+        return self._touches[callee]
+
     def _digests(self, total: Reach) -> Iterator[tuple[str, str]]:
         for module, name in total.units:
             syntax = self._modules.syntax(module)
             if name == FILE or syntax is None or self._by_module:
-                yield f"{module}", self._modules.digest(module)
+                yield module, self._modules.digest(module)
                 continue
-            symbol = syntax.effects if name == IMPORT else syntax.symbols.get(name)
-            if symbol is not None:
-                digest = symbol.documented_digest
-                yield (
-                    f"{module}.{name}",
-                    digest if total.reads_documentation else symbol.digest,
-                )
+            for symbol in _symbols(syntax, name):
+                documented = total.reads_documentation
+                digest = symbol.documented_digest if documented else symbol.digest
+                yield f"{module}.{name}", digest
         for module in total.resources:
             for file in self._modules.neighbours(module):
                 yield f"{module}/{file.name}", self._contents.digest(file) or "missing"
@@ -139,31 +155,52 @@ class Code:
             module, name = unit
             syntax = self._modules.syntax(module)
             reach = Reach()
-            if syntax is not None:
-                if name == IMPORT:
-                    self._add_import(module, syntax, reach)
-                else:
-                    reach.units.add((module, IMPORT))
-                    for symbol in _symbols(syntax, name):
-                        self._add_references(module, symbol, reach)
+            if syntax is not None and name == IMPORT:
+                self._add_import(module, syntax, reach)
+            elif syntax is not None:
+                reach.units.add((module, IMPORT))
+                for symbol in _symbols(syntax, name):
+                    for chain in symbol.references:
+                        reach.add(self._resolve(module, chain))
             self._reach[unit] = reach
         return self._reach[unit]
 
-    def _add_references(self, module: str, symbol: Symbol, reach: Reach) -> None:
-        for chain in symbol.references:
-            reach.add(self._resolve(module, chain))
-
     def _add_import(self, module: str, syntax: ModuleSyntax, reach: Reach) -> None:
-        """Importing runs effects, effectful decorators and further imports."""
-        if syntax.effects is not None:
-            self._add_references(module, syntax.effects, reach)
+        """Importing a module runs its effects and imports further modules."""
+        for index, symbol in enumerate(syntax.effects):
+            effect = (module, f"{EFFECT} {index}")
+            if not self._add_effect(module, effect, symbol.callees, reach):
+                reach.units.add(effect)
         for name, symbol in syntax.symbols.items():
-            if any(self._resolve(module, chain).units for chain in symbol.decorators):
-                reach.units.add((module, name))
+            callees = [*symbol.callees, *self._registering_bases(module, symbol)]
+            self._add_effect(module, (module, name), callees, reach)
         parents = module.split(".")[:-1]
         executed = [".".join(parents[: i + 1]) for i in range(len(parents))]
         for name in (*syntax.executed, *executed):
             self._add_executed(name, reach)
+
+    def _add_effect(
+        self, module: str, effect: Unit, callees: Iterable[Chain], reach: Reach
+    ) -> bool:
+        """Notes that an effect matters to who reaches what its callees touch.
+
+        Returns:
+            Whether all of it is known: no callee lies outside of the source.
+        """
+        targets = [self._resolve(module, chain).units for chain in callees]
+        reach.effects |= {(effect, unit) for units in targets for unit in units}
+        return bool(targets) and all(targets)
+
+    def _registering_bases(self, module: str, symbol: Symbol) -> list[Chain]:
+        """Base classes that are told of each class derived from them."""
+        return [
+            base
+            for base in symbol.bases
+            if any(
+                "__init_subclass__" in self.methods(".".join(unit))
+                for unit in self._resolve(module, base).units
+            )
+        ]
 
     def _add_executed(self, module: str, reach: Reach) -> None:
         if not self._modules.owns(module):
@@ -179,6 +216,7 @@ class Code:
         first, rest = chain[0], tuple(chain[1:])
         reach = Reach()
         reach.reads_documentation = "__doc__" in chain
+        reach.is_dynamic = "__subclasses__" in chain
         if first == "":
             return reach
         if first[0] == "!":
@@ -198,7 +236,7 @@ class Code:
             reach.resources.add(module)
         elif first not in syntax.symbols:
             if hasattr(builtins, first):
-                reach.is_dynamic = first in _DYNAMIC_BUILTINS
+                reach.is_dynamic |= first in _DYNAMIC_BUILTINS
             else:
                 reach.add(self._star(syntax, first, rest))
         return reach
@@ -257,7 +295,9 @@ def _shows(syntax: ModuleSyntax, module: str, name: str) -> bool:
 
 def _symbols(syntax: ModuleSyntax, name: str) -> Iterable[Symbol]:
     if name == FILE:
-        return syntax.symbols.values()
+        return [*syntax.symbols.values(), *syntax.effects]
+    if name.startswith(EFFECT):
+        return [syntax.effects[int(name.removeprefix(EFFECT))]]
     return [syntax.symbols[name]] if name in syntax.symbols else []
 
 

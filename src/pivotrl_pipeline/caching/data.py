@@ -35,7 +35,10 @@ class Data:
         if entry.kind == "remote":
             return self._remote(entry)
         if entry.kind == "fingerprint":
-            return self._own_fingerprint(entry)
+            found = self._own_fingerprint(entry)
+            if found is not None:
+                return found
+            return self._contents.digest(entry.path) or MISSING
         if entry.kind == "memory":
             return self._in_memory(entry)
         raise UnstableValueError(
@@ -61,13 +64,26 @@ class Data:
     def _holds(entry: Entry, version: Path) -> bool:
         return (version / entry.path.name).exists()
 
-    def _own_fingerprint(self, entry: Entry) -> str:
+    def is_file(self, entry: Entry) -> bool:
+        """Whether the entry is a local file or folder that its bytes identify."""
+        if entry.kind == "fingerprint":
+            return bool(entry.location) and self._own_fingerprint(entry) is None
+        return entry.kind == "file"
+
+    def _own_fingerprint(self, entry: Entry) -> str | None:
+        """What the dataset says of itself; ``None`` where it leaves that to its bytes.
+
+        Raises:
+            UnstableValueError: If it says nothing and has no local path.
+        """
         dataset: Any = self._catalog.get(entry.name)
         try:
             found = dataset.fingerprint()
         except FileNotFoundError:
             return MISSING
-        return digest_text("fingerprint", str(found))
+        if found is None and not entry.location:
+            raise UnstableValueError(f"dataset {entry.name!r} has no path")
+        return None if found is None else digest_text("fingerprint", str(found))
 
     def _remote(self, entry: Entry) -> str:
         """Digest of what a remote filesystem tells about the object."""

@@ -136,12 +136,14 @@ class Decider:
         try:
             return Path(entry.location).relative_to(self._project_path).as_posix()
         except ValueError:
-            return entry.location
+            return entry.location or entry.name
 
     def paths(self, node: Node) -> dict[str, Path] | None:
         """Local paths of the outputs; ``None`` unless all can be put back as files."""
         entries = [self._entries[name] for name in node.outputs]
-        if any(entry.kind != "file" or entry.is_versioned for entry in entries):
+        if any(
+            entry.is_versioned or not self._data.is_file(entry) for entry in entries
+        ):
             return None
         return {entry.name: entry.path for entry in entries}
 

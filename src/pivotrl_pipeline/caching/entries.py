@@ -34,7 +34,7 @@ class Entry:
     class_path: str = ""
     """As configured, such as ``pandas.ParquetDataset``."""
     location: str = ""
-    """A local path, a URL, or the entry's name for a dataset without either."""
+    """A local path, a URL, or nothing."""
     is_versioned: bool = False
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """Constructor arguments that can change what is loaded or saved."""
@@ -97,7 +97,7 @@ class Entries:
             name=name,
             kind=self._kind(class_path, location),
             class_path=class_path,
-            location=location.removeprefix("file://") or name,
+            location=location.removeprefix("file://"),
             is_versioned=bool(config.get("versioned") or config.get("version")),
             arguments={k: v for k, v in config.items() if k not in _LOCATION_KEYS},
             validator=config.get("validator"),

@@ -11,7 +11,7 @@ from .content import Contents
 from .memory import Memory
 from .syntax import ModuleSyntax, Symbol, parse_module
 
-_FORMAT = 1  # raised whenever what is kept of a module changes
+_FORMAT = 2  # raised whenever what is kept of a module changes
 
 
 class Modules:
@@ -134,13 +134,13 @@ def _locate(package: str) -> Path | None:
 
 def _from_json(known: dict[str, Any]) -> ModuleSyntax:
     symbols = {name: _symbol(value) for name, value in known["symbols"].items()}
-    effects = known["effects"] and _symbol(known["effects"])
+    effects = [_symbol(value) for value in known["effects"]]
     return ModuleSyntax(**{**known, "symbols": symbols, "effects": effects})
 
 
 def _symbol(value: dict[str, Any]) -> Symbol:
     chains = {
         name: [tuple(chain) for chain in value[name]]
-        for name in ("references", "decorators", "bases")
+        for name in ("references", "callees", "bases")
     }
     return Symbol(**{**value, **chains})

@@ -4,10 +4,14 @@ import sys
 from dataclasses import dataclass, field
 
 Unit = tuple[str, str]
-"""(module, symbol); the symbol may be ``IMPORT`` or ``FILE``."""
+"""(module, symbol); the symbol may be one of those below."""
 
 IMPORT = "<import>"
+"""What importing the module causes."""
+EFFECT = "<effect>"
+"""Followed by the number of a statement that does more than bind names."""
 FILE = "<file>"
+"""The whole module."""
 
 
 @dataclass
@@ -18,6 +22,8 @@ class Reach:
     packages: set[str] = field(default_factory=set)
     resources: set[str] = field(default_factory=set)
     """Modules whose neighbouring files are read."""
+    effects: set[tuple[Unit, Unit]] = field(default_factory=set)
+    """(effect, what it calls): counts for who reaches what the call touches."""
     is_dynamic: bool = False
     reads_documentation: bool = False
 
@@ -26,6 +32,7 @@ class Reach:
         self.units |= other.units
         self.packages |= other.packages
         self.resources |= other.resources
+        self.effects |= other.effects
         self.is_dynamic |= other.is_dynamic
         self.reads_documentation |= other.reads_documentation
 

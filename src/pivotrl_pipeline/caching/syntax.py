@@ -8,7 +8,7 @@ What a module does on import beyond binding names is its *effects*.
 
 import ast
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .scopes import Chain, ImportTargets, global_references
@@ -38,7 +38,9 @@ class Symbol:
     """The same with docstrings, for code that reads them."""
     references: list[Chain]
     """The names that its statements look up in the module."""
-    decorators: list[Chain] = field(default_factory=list)
+    callees: list[Chain] = field(default_factory=list)
+    """What its statements call when the module is imported: decorators, metaclasses,
+    and functions called for their effect."""
     methods: list[str] = field(default_factory=list)
     """Of a class: the names it defines itself."""
     bases: list[Chain] = field(default_factory=list)
@@ -55,7 +57,8 @@ class ModuleSyntax:
     """Modules whose every name is imported."""
     executed: list[str]
     """Modules whose import this one's import causes."""
-    effects: Symbol | None
+    effects: list[Symbol]
+    """One for each statement that does more than bind names."""
 
 
 def parse_module(source: str, name: str, *, is_package: bool) -> ModuleSyntax:
@@ -141,7 +144,7 @@ class _Reader:
             imports=self._imports,
             stars=self._stars,
             executed=self._executed,
-            effects=_symbol(self._effects, targets) if self._effects else None,
+            effects=[_symbol([statement], targets) for statement in self._effects],
         )
 
 
@@ -177,12 +180,7 @@ def _symbol(statements: list[ast.stmt], targets: ImportTargets) -> Symbol:
         digest=_dump(bare),
         documented_digest=documented,
         references=sorted(chains),
-        decorators=sorted(
-            chain
-            for statement in statements
-            if isinstance(statement, _DEFINITIONS)
-            for chain in global_references(statement.decorator_list, targets)
-        ),
+        callees=sorted(global_references(_called(statements), targets)),
         methods=sorted(
             name
             for statement in statements
@@ -197,6 +195,19 @@ def _symbol(statements: list[ast.stmt], targets: ImportTargets) -> Symbol:
             for chain in global_references(statement.bases, targets)
         ),
     )
+
+
+def _called(statements: Iterable[ast.stmt]) -> Iterator[ast.expr]:
+    """What importing the module calls for its effect."""
+    for statement in statements:
+        if isinstance(statement, _DEFINITIONS):
+            yield from statement.decorator_list
+            for keyword in getattr(statement, "keywords", []):
+                yield keyword.value
+        else:
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                    yield node.value.func
 
 
 def _dump(statements: Iterable[ast.stmt]) -> str:

@@ -1,0 +1,291 @@
+"""Which nodes run after parameters, the catalog or the environment changed."""
+
+import pytest
+from caching.toy_project import ALL, Project
+
+pytestmark = pytest.mark.slow
+
+CATALOG = "conf/base/catalog.yml"
+PARAMETERS = "conf/base/parameters.yml"
+
+
+def test_parameter_runs_the_nodes_that_read_it_and_says_which(
+    project: Project,
+) -> None:
+    project.edit(PARAMETERS, "digits: 1", "digits: 2")
+
+    result = project.run()
+
+    assert result.ran == ["render"]
+    assert result.line("render").endswith("params:report.digits 1 → 2")
+    assert project.outputs() == project.from_scratch()
+
+
+def test_unused_parameter_runs_nothing(project: Project) -> None:
+    project.edit(PARAMETERS, "unused: 0", "unused: 1")
+
+    assert project.run().ran == []
+
+
+def test_runtime_parameter_and_back_again(project: Project) -> None:
+    before = project.outputs()
+
+    assert project.run("--params", "factor=3").ran == ["scale", "summarise", "render"]
+    assert project.outputs() == project.from_scratch("--params", "factor=3")
+    assert project.run().ran == []
+    assert project.outputs() == before
+
+
+def test_the_type_of_a_parameter_counts(project: Project) -> None:
+    project.edit(PARAMETERS, "factor: 2", "factor: 2.0")
+
+    assert project.run().ran == ["scale", "summarise", "render"]
+
+
+def test_pydantic_parameter_and_its_default(project: Project) -> None:
+    project.write(
+        "src/toy/options.py",
+        """
+        from pydantic import BaseModel
+
+
+        class Options(BaseModel):
+            title: str
+            digits: int
+            ending: str = "."
+        """,
+    )
+    nodes = "src/toy/nodes.py"
+    project.edit(nodes, "from toy.log", "from toy.options import Options\nfrom toy.log")
+    project.edit(
+        nodes, "def render(summary, options)", "def render(summary, options: Options)"
+    )
+    project.edit(
+        nodes,
+        "return f\"{options['title']}: {summary['sum']:.{options['digits']}f}\"",
+        'return f"{options.title}: {summary[\'sum\']:.{options.digits}f}{options.ending}"',
+    )
+    assert project.run().ran == ["render"]
+    assert project.run().ran == []
+
+    project.edit("src/toy/options.py", 'ending: str = "."', 'ending: str = "!"')
+
+    assert project.run().ran == ["render"]
+    assert (project.path / "data/report.txt").read_text() == "Numbers: 12.0!"
+
+
+def test_save_arguments_run_the_producer_and_load_arguments_the_consumer(
+    project: Project,
+) -> None:
+    project.edit(
+        CATALOG,
+        "filepath: data/numbers.json}",
+        "filepath: data/numbers.json, save_args: {indent: 1}}",
+    )
+    assert project.run().ran == ["parse", "scale"]
+    assert project.outputs() == project.from_scratch()
+
+    project.edit(
+        CATALOG,
+        "filepath: data/raw.txt}",
+        "filepath: data/raw.txt, fs_args: {open_args_load: {encoding: utf-8}}}",
+    )
+    assert project.run().ran == []  # how files are reached is no setting of the data
+
+
+def test_metadata_runs_nothing(project: Project) -> None:
+    project.edit(
+        CATALOG,
+        "filepath: data/raw.txt}",
+        "filepath: data/raw.txt, metadata: {kedro-viz: {layer: raw}}}",
+    )
+
+    assert project.run().ran == []
+
+
+def test_another_dataset_type_runs_producer_and_consumers(project: Project) -> None:
+    project.edit(
+        CATALOG,
+        "numbers: {type: json.JSONDataset, filepath: data/numbers.json}",
+        "numbers: {type: pickle.PickleDataset, filepath: data/numbers.pkl}",
+    )
+
+    assert project.run().ran == ["parse", "scale"]
+
+
+def test_code_of_a_project_dataset_counts(project: Project) -> None:
+    project.write(
+        "src/toy/datasets.py",
+        """
+        import json
+        from pathlib import Path
+
+        from kedro.io import AbstractDataset
+
+        INDENT = 1
+
+
+        class Numbers(AbstractDataset):
+            def __init__(self, filepath):
+                self._filepath = Path(filepath)
+
+            def load(self):
+                return json.loads(self._filepath.read_text())
+
+            def save(self, data):
+                self._filepath.write_text(json.dumps(data, indent=INDENT))
+
+            def _describe(self):
+                return {}
+        """,
+    )
+    project.edit(CATALOG, "numbers: {type: json.JSONDataset", "numbers: {type: toy.datasets.Numbers")
+    assert project.run().ran == ["parse", "scale"]
+
+    project.edit("src/toy/datasets.py", "INDENT = 1", "INDENT = 2")
+
+    result = project.run()
+    assert result.ran == ["parse", "scale"]
+    assert "code changed (datasets.INDENT)" in result.line("parse")
+
+
+def test_a_datasets_own_fingerprint_replaces_its_bytes(project: Project) -> None:
+    project.write(
+        "src/toy/datasets.py",
+        """
+        from kedro_datasets.json import JSONDataset
+
+
+        class WorkingFile(JSONDataset):
+            def fingerprint(self):
+                return "constant"
+        """,
+    )
+    project.write("data/work.json", "[1]")
+    project.append(
+        CATALOG, "work: {type: toy.datasets.WorkingFile, filepath: data/work.json}\n"
+    )
+    project.edit("src/toy/nodes.py", "def summarise(scaled)", "def summarise(scaled, work)")
+    project.edit(
+        "src/toy/pipeline_registry.py",
+        'nodes.summarise, "scaled"',
+        'nodes.summarise, ["scaled", "work"]',
+    )
+    assert project.run().ran == ["summarise"]
+
+    project.write("data/work.json", "[1, 2]")
+
+    assert project.run().ran == []
+
+
+def test_catalog_validator_and_its_code_count(project: Project) -> None:
+    project.write(
+        "src/toy/checks.py",
+        """
+        LEAST = 0
+
+
+        def check(data):
+            if min(data) < LEAST:
+                raise ValueError("too small")
+            return data
+        """,
+    )
+    project.edit(
+        CATALOG,
+        "filepath: data/numbers.json}",
+        "filepath: data/numbers.json, validator: toy.checks.check}",
+    )
+    assert project.run().ran == ["parse", "scale"]
+
+    project.edit("src/toy/checks.py", "LEAST = 0", "LEAST = 2")
+
+    failed = project.kedro("run")
+    assert failed.code != 0
+    assert "too small" in failed.output.replace("\n", " ")
+
+
+def test_pattern_cached_versioned_and_partitioned_datasets_are_skipped(
+    project: Project,
+) -> None:
+    project.write(
+        CATALOG,
+        """
+        raw: {type: text.TextDataset, filepath: data/raw.txt}
+        numbers: {type: json.JSONDataset, filepath: data/numbers.json, versioned: true}
+        scaled:
+          type: CachedDataset
+          dataset: {type: json.JSONDataset, filepath: data/scaled.json}
+        "{name}": {type: json.JSONDataset, filepath: "data/{name}.json"}
+        report:
+          type: partitions.PartitionedDataset
+          path: data/report
+          dataset: text.TextDataset
+          filename_suffix: .txt
+          overwrite: true
+        """,
+    )
+    (project.path / "data/numbers.json").unlink()
+    project.edit(
+        "src/toy/nodes.py",
+        "return f\"{options['title']}",
+        "return {'one': f\"{options['title']}",
+    )
+    project.edit("src/toy/nodes.py", "{options['digits']}f}\"", "{options['digits']}f}\"}")
+    assert project.run().ran == ALL
+    assert project.run().ran == []
+
+    (project.path / "data/report/one.txt").write_text("edited")
+
+    assert project.run().ran == []  # restored
+    assert (project.path / "data/report/one.txt").read_text() == "Numbers: 12.0"
+
+
+def test_version_of_a_package_that_a_node_mentions_counts(project: Project) -> None:
+    project.write("site/site-packages/gauge/__init__.py", "SIZE = 1")
+    project.write("site/site-packages/gauge-1.0.dist-info/METADATA", "Name: gauge\nVersion: 1.0")
+    project.environment["PYTHONPATH"] = ":".join(
+        str(project.path / folder) for folder in ("src", "site/site-packages")
+    )
+    project.edit("src/toy/constants.py", "OFFSET = 0", "import gauge\n\nOFFSET = gauge.SIZE")
+    assert project.run().ran == ["scale", "summarise", "render"]
+
+    (project.path / "site/site-packages/gauge-1.0.dist-info").rename(
+        project.path / "site/site-packages/gauge-2.0.dist-info"
+    )
+    project.write("site/site-packages/gauge-2.0.dist-info/METADATA", "Name: gauge\nVersion: 2.0")
+
+    result = project.run()
+    assert result.ran == ["scale"]
+    assert result.line("scale").endswith("package gauge 1.0 → 2.0")
+
+    project.write("conf/base/cache.yml", "cache: {count_versions: false}")
+    project.run()
+    (project.path / "site/site-packages/gauge-2.0.dist-info").rename(
+        project.path / "site/site-packages/gauge-3.0.dist-info"
+    )
+    assert project.run().ran == []
+
+
+def test_every_environment_has_its_own_receipts(project: Project) -> None:
+    project.write(
+        "conf/other/catalog.yml",
+        """
+        report: {type: text.TextDataset, filepath: data/other_report.txt}
+        """,
+    )
+    project.write("conf/other/parameters.yml", "report: {title: Other, digits: 0}")
+
+    assert project.run("--env", "other").ran == ["render"]
+    assert project.run().ran == []
+    assert project.run("--env", "other").ran == []
+    assert (project.path / "data/other_report.txt").read_text() == "Other: 12"
+
+
+def test_unknown_option_in_cache_yml_is_refused(project: Project) -> None:
+    project.write("conf/base/cache.yml", "cache: {sise: 3}")
+
+    result = project.kedro("run")
+
+    assert result.code != 0
+    assert "cache.yml sets 'sise'; choose from:" in result.output
