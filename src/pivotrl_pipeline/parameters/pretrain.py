@@ -39,6 +39,8 @@ class ModelParameters(BaseModel):
     """Query heads."""
     num_key_value_heads: PositiveInt
     """Key and value heads, each shared by several query heads."""
+    attention_gain: PositiveFloat
+    """First value of the query and key gains."""
     max_tokens: PositiveInt
     """Longest sequence that the configuration declares."""
 

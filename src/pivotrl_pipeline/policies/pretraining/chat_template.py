@@ -14,11 +14,9 @@ CHAT_TEMPLATE = r"""{%- macro signature(function) -%}
 {%- set parameters = function.parameters or {} -%}
 {%- for name, schema in (parameters.properties or {}).items() -%}
 {{- '' if loop.first else ',' }}{{ name }}
-{{- '' if name in (parameters.required or []) else '?' }}
-{%- if schema.enum is defined %}:{{ schema.enum | join('|') }}
-{%- elif schema.type != 'string' %}:{{ schema.type | string }}
-{%- endif %}
-{%- if schema.default is defined %}={{ schema.default }}{% endif %}
+{%- if schema.default is defined %}={{ schema.default }}
+{%- elif name not in (parameters.required or []) %}?
+{%- endif -%}
 {%- endfor -%}
 )
 {%- endmacro -%}

@@ -19,6 +19,7 @@ from pivotrl_pipeline.policies.pretraining.chat_template import (
     END_OF_TURN,
     START_OF_TURN,
 )
+from pivotrl_pipeline.policies.pretraining.drills import make_drill
 from pivotrl_pipeline.policies.pretraining.tokenizer import token_id
 from pivotrl_pipeline.records.messages import (
     JsonObject,
@@ -31,7 +32,7 @@ from pivotrl_pipeline.records.messages import (
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-SOURCES = ("short", "long", "skill")
+SOURCES = ("short", "long", "skill", "drill")
 _CHUNK = 500
 
 
@@ -55,6 +56,8 @@ class Document:
 
 def make_conversation(source: str, seed: int, noise: Noise) -> Conversation:
     """A desk transcript of a tier, or a question with its answer."""
+    if source == "drill":
+        return Conversation(make_drill(seed), ())
     if source == "skill":
         families = skill_families()
         family = families[seed % len(families)]

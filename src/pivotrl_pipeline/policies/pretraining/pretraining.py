@@ -43,7 +43,7 @@ class PretrainedPolicy:
 def make_tokenizer(parameters: PretrainParameters) -> "PreTrainedTokenizerFast":
     """A tokenizer for the words of the corpus."""
     template_only = train_tokenizer([], min_frequency=1)
-    shares = {"short": 0.5, "long": 0.2, "skill": 0.3}
+    shares = {"short": 0.4, "long": 0.2, "skill": 0.2, "drill": 0.2}
     sources = draw_sources(parameters.tokenizer.num_documents, shares, first_seed=0)
     noise = _make_noise(parameters)
     texts = [

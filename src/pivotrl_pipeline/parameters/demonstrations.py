@@ -1,0 +1,12 @@
+"""Parameters of the pipeline that writes the order desk's trajectories."""
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+
+class DemonstrationsParameters(BaseModel):
+    """How many tasks the expert does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_tasks_by_tier: dict[str, PositiveInt] = Field(min_length=1)
+    """Of each tier of the desk: ``short`` takes 2 to 6 turns, ``long`` 8 to 16."""
