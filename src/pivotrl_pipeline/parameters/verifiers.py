@@ -116,6 +116,34 @@ class NemoGymParameters(FrozenParameters):
     """Admits more calls than demonstrated; read only if `parallel_rewarding`."""
 
 
+class LLMJudgeParameters(FrozenParameters):
+    """A language model behind an OpenAI-compatible endpoint decides."""
+
+    kind: Literal["llm_judge"]
+    base_url: str = Field(pattern=r"^https?://")
+    """Up to the version, for example http://localhost:8000/v1."""
+    model: str
+    """The name that the server knows it by."""
+    api_key_variable: str
+    """Environment variable with the key; '' sends none."""
+    instructions: str
+    """When two actions are equivalent, in words; the system message."""
+    context_messages: int = Field(ge=0)
+    """Last messages of the state that the judge sees."""
+    swap: bool
+    """True asks a second time with the actions swapped; both answers must agree."""
+    max_tokens: int = Field(gt=0)
+    """Longest answer, in tokens."""
+    timeout_seconds: float = Field(gt=0)
+    """For one request."""
+    num_attempts: int = Field(ge=1)
+    """Requests before a sample is given up and excluded."""
+    retry_seconds: float = Field(ge=0)
+    """Pause before the second attempt; doubled before each further one."""
+    cache_path: str
+    """Folder of answers by content; '' keeps none."""
+
+
 class ImportedParameters(FrozenParameters):
     """A function or a class of your own.
 
@@ -171,6 +199,7 @@ AnyVerifierParameters: TypeAlias = (
     | MessageParameters
     | ShellParameters
     | NemoGymParameters
+    | LLMJudgeParameters
     | ImportedParameters
     | ByActionTypeParameters
     | ByDomainParameters

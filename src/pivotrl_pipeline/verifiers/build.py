@@ -10,6 +10,7 @@ from pivotrl_pipeline.parameters.verifiers import (
     ByDomainParameters,
     ExactMatchParameters,
     ImportedParameters,
+    LLMJudgeParameters,
     MessageParameters,
     NemoGymParameters,
     ShellParameters,
@@ -26,6 +27,7 @@ from pivotrl_pipeline.verifiers.composition import (
 from pivotrl_pipeline.verifiers.exact_match import ExactMatchVerifier
 from pivotrl_pipeline.verifiers.imported import load_verifier
 from pivotrl_pipeline.verifiers.judging import GuardedVerifier
+from pivotrl_pipeline.verifiers.llm_judge import LLMJudgeVerifier
 from pivotrl_pipeline.verifiers.message import MessageVerifier
 from pivotrl_pipeline.verifiers.nemo_gym import NemoGymVerifier
 from pivotrl_pipeline.verifiers.shell import ShellVerifier
@@ -56,6 +58,8 @@ def _build(parameters: AnyVerifierParameters) -> Verifier:
             return ShellVerifier(parameters)
         case NemoGymParameters():
             return NemoGymVerifier(parameters)
+        case LLMJudgeParameters():
+            return LLMJudgeVerifier(parameters)
         case ImportedParameters():
             return load_verifier(parameters.path, parameters.arguments)
         case ByActionTypeParameters():
