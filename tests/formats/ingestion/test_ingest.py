@@ -13,6 +13,7 @@ from pivotrl_pipeline.formats.ingestion.ingest import (
     IngestedTables,
     ingest_trajectories,
 )
+from pivotrl_pipeline.formats.ingestion.prompt_lengths import measure_prompts
 from pivotrl_pipeline.records import tables
 
 
@@ -243,13 +244,16 @@ def test_an_unknown_format_suggests_a_near_one() -> None:
         _ingest([_row()], format="open_ai")
 
 
-def test_states_are_measured_where_a_counter_is_at_hand() -> None:
-    result = ingest_trajectories(
-        [_row()], [], _settings(), count_prompt_tokens=lambda state: len(state.prefix)
+def test_states_are_measured_where_a_tokenizer_is_at_hand() -> None:
+    result = _ingest([_row("a"), _row("b")])
+
+    measured = measure_prompts(
+        result.trajectories, result.pivot_candidates, lambda state: len(state.prefix)
     )
 
-    # the state is the one question before the turn
-    assert result.pivot_candidates["prompt_tokens"].tolist() == [1]
+    # each state is the one question before the turn
+    assert measured["prompt_tokens"].tolist() == [1, 1]
+    tables.PivotCandidates.validate(measured, lazy=True)
 
 
 def test_rows_may_be_a_frame() -> None:

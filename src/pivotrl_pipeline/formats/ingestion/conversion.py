@@ -1,9 +1,9 @@
 """One raw row to what the tables will say about it."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple, cast
 
 from pivotrl_pipeline.errors import TrajectoryError
 from pivotrl_pipeline.formats.base import (
@@ -19,12 +19,8 @@ from pivotrl_pipeline.records.messages import (
     JsonObject,
     Tool,
     dump_json,
-    message_from_json,
 )
-from pivotrl_pipeline.records.trajectories import Split, State
-
-TokenCounter: TypeAlias = Callable[[State], int]
-"""Tokens of a rendered state."""
+from pivotrl_pipeline.records.trajectories import Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,6 @@ class ConvertedTurn(NamedTuple):
     message_index: int
     action_text: str
     action_type: ActionType
-    prompt_tokens: int | None
     state_digest: int
     """Equal for equal states, within one process."""
     action_digest: int
@@ -90,7 +85,6 @@ def convert_row(
     format_: Format,
     tools: Sequence[Tool],
     settings: IngestionSettings,
-    count_prompt_tokens: TokenCounter | None = None,
 ) -> ConvertedRow | RejectedRow:
     """The row as a trajectory with its turns, or why it is none; never raises.
 
@@ -99,7 +93,6 @@ def convert_row(
         format_: How it is written.
         tools: Of trajectories that carry none.
         settings: Which rows are wanted, and how they are split.
-        count_prompt_tokens: Measures states; without it their length stays unknown.
     """
     try:
         trajectory = format_.read(parse_row(row))
@@ -116,7 +109,7 @@ def convert_row(
         entries = [tool.schema for tool in tools]
     else:
         entries = trajectory.tools
-    return _convert(row, trajectory, entries, settings, count_prompt_tokens)
+    return _convert(row, trajectory, entries, settings)
 
 
 def reject(row: RawRow, reason: str, found: str) -> RejectedRow:
@@ -130,15 +123,12 @@ def _convert(
     trajectory: RawTrajectory,
     tools: list[JsonObject],
     settings: IngestionSettings,
-    count_prompt_tokens: TokenCounter | None,
 ) -> ConvertedRow:
     messages_text = dump_json(trajectory.messages)
     tools_text = dump_json(tools)
     trajectory_id = trajectory.trajectory_id or _make_id(messages_text, tools_text)
     task_id = trajectory.task_id or trajectory_id
     turns, digest = _convert_turns(trajectory.messages, hash(tools_text))
-    if count_prompt_tokens is not None:
-        turns = _measure_turns(trajectory, tools, turns, count_prompt_tokens)
     return ConvertedRow(
         position=row.position,
         address=row.address,
@@ -180,7 +170,7 @@ def _convert_turns(
             is_call = "tool_calls" in message
             action_type = ActionType.TOOL_CALL if is_call else ActionType.MESSAGE
             text = dump_json(message)
-            turns.append(ConvertedTurn(index, text, action_type, None, digest, own))
+            turns.append(ConvertedTurn(index, text, action_type, digest, own))
         digest = hash((digest, own))
     return turns, digest
 
@@ -198,30 +188,6 @@ def _digest(message: JsonObject) -> int:
             *((function["name"], function["arguments"]) for function in functions),
         )
     )
-
-
-def _measure_turns(
-    trajectory: RawTrajectory,
-    tools: list[JsonObject],
-    turns: list[ConvertedTurn],
-    count_prompt_tokens: TokenCounter,
-) -> list[ConvertedTurn]:
-    messages = tuple(map(message_from_json, trajectory.messages))
-    offered = tuple(Tool(_name_of(entry), entry) for entry in tools)
-    domain = trajectory.domain or ""
-    return [
-        turn._replace(
-            prompt_tokens=count_prompt_tokens(
-                State(
-                    messages[: turn.message_index],
-                    offered,
-                    trajectory.metadata,
-                    domain,
-                )
-            )
-        )
-        for turn in turns
-    ]
 
 
 def _count_unoffered(messages: list[JsonObject], tools: list[JsonObject]) -> int:

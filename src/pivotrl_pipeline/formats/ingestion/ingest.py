@@ -13,7 +13,6 @@ from pivotrl_pipeline.formats.ingestion.conversion import (
     ConvertedRow,
     IngestionSettings,
     RejectedRow,
-    TokenCounter,
     convert_row,
     reject,
 )
@@ -51,8 +50,6 @@ def ingest_trajectories(
     raw_trajectories: object,
     raw_tools: JsonValue,
     settings: IngestionSettings,
-    *,
-    count_prompt_tokens: TokenCounter | None = None,
 ) -> IngestedTables:
     """Trajectories, every assistant turn of them, and what was refused.
 
@@ -63,7 +60,6 @@ def ingest_trajectories(
         raw_trajectories: Rows, as `RowSource` takes them.
         raw_tools: Tool entries of trajectories that carry none.
         settings: What becomes of the rows.
-        count_prompt_tokens: Measures states; without it their length stays unknown.
 
     Raises:
         TrajectoryError: If no row became a trajectory, or more than
@@ -77,10 +73,7 @@ def ingest_trajectories(
     rows = RowSource(raw_trajectories)
     format_ = _resolve_format(rows, settings.format)
     for batch in _batch(format_.join(rows) if format_.join else rows):
-        converted = [
-            convert_row(row, format_, tools, settings, count_prompt_tokens)
-            for row in batch
-        ]
+        converted = [convert_row(row, format_, tools, settings) for row in batch]
         kept: list[ConvertedRow] = []
         for row, result in zip(batch, converted, strict=True):
             if isinstance(result, RejectedRow):

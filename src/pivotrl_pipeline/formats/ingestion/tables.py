@@ -78,7 +78,7 @@ class TrajectoryTables:
                 "message_index": [turn.message_index for _, _, turn in turns],
                 "demonstrated_action": [turn.action_text for _, _, turn in turns],
                 "action_type": [turn.action_type for _, _, turn in turns],
-                "prompt_tokens": [turn.prompt_tokens for _, _, turn in turns],
+                "prompt_tokens": [None] * len(turns),
             }
         )
 
