@@ -114,6 +114,12 @@ def test_think_end_inside_an_argument_is_not_reasoning() -> None:
     assert action.tool_calls[0].arguments == {"t": "</think>"}
 
 
+def test_reasoning_tags_are_text_for_a_policy_that_has_none() -> None:
+    action = parse_action("<think>a</think>b", has_reasoning=False)
+
+    assert action == Action("<think>a</think>b")
+
+
 def test_xml_values_are_strings_without_a_schema() -> None:
     action = parse_action(
         "<tool_call>\n<function=place_order>\n<parameter=quantity>\n3\n</parameter>\n"

@@ -34,18 +34,24 @@ class _MalformedError(Exception):
     """The text is no action; the message says why."""
 
 
-def parse_action(text: str, tools: Sequence[Tool] = ()) -> Action:
+def parse_action(
+    text: str, tools: Sequence[Tool] = (), *, has_reasoning: bool = True
+) -> Action:
     """The action in sampled text; never raises.
 
     Args:
         text: As sampled, without the final stop token.
         tools: Types the values of XML parameters by their JSON Schema; without it
             they stay strings.
+        has_reasoning: Whether ``<think>`` is markup of the policy; otherwise it is
+            text like any other.
 
     Returns:
         An action; ``parse_error`` is set where the text is none.
     """
-    reasoning, body, error = _split_reasoning(text)
+    reasoning, body, error = (
+        _split_reasoning(text) if has_reasoning else (None, text, None)
+    )
     if error is not None:
         return Action(reasoning=reasoning, parse_error=error)
     try:

@@ -1,6 +1,6 @@
 """What a policy is to the rest of the package: token ids in, token ids out."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +32,14 @@ class Sample:
     finish_reason: FinishReason
 
 
+class PolicyCache(Protocol):
+    """What a policy remembers of conversations between calls; only ever a speed-up."""
+
+    def forget(self, conversations: Sequence[Hashable]) -> None:
+        """Frees what is kept of conversations that have ended."""
+        ...
+
+
 class Policy(Protocol):
     """A model that acts."""
 
@@ -44,13 +52,28 @@ class Policy(Protocol):
         prompts: Sequence[Sequence[int]],
         seeds: Sequence[Sequence[int]],
         settings: SamplingSettings,
+        *,
+        cache: PolicyCache | None = None,
+        conversations: Sequence[Hashable] | None = None,
     ) -> list[list[Sample]]:
         """One sample per prompt and seed, in their order.
 
         Prompts of one call may be prefixes of each other: each unique token goes
         through the model once. A sample depends on its prompt, its seed and the
         settings alone.
+
+        Args:
+            prompts: Token ids, as `render` gives them.
+            seeds: For each prompt, one per sample.
+            settings: How tokens are drawn.
+            cache: From this policy's `open_cache`; a prompt that begins with what its
+                conversation held before costs its new tokens only.
+            conversations: With a cache, one key per prompt.
         """
+        ...
+
+    def open_cache(self) -> PolicyCache:
+        """An empty memory of conversations, for episodes of many turns."""
         ...
 
     def decode(self, token_ids: Sequence[int]) -> str:

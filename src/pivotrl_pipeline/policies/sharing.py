@@ -99,7 +99,7 @@ def forward_tree(
 
 
 def _probe(model: PreTrainedModel) -> tuple[Sharing, str]:
-    with _in_evaluation(model), torch.no_grad():
+    with in_evaluation(model), torch.no_grad():
         sequences = _make_sequences(model)
         wanted = [_forward_plainly(model, sequence) for sequence in sequences]
         try:
@@ -238,7 +238,7 @@ class _Recorder:
 
 
 @contextmanager
-def _in_evaluation(model: PreTrainedModel) -> Iterator[None]:
+def in_evaluation(model: PreTrainedModel) -> Iterator[None]:
     """Every module in evaluation mode, and afterwards as it was."""
     training = [module for module in model.modules() if module.training]
     model.train(False)

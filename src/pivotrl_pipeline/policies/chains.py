@@ -1,0 +1,195 @@
+"""Prompts in chains: the prefixes of a prompt share its keys and values."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from pivotrl_pipeline.policies.packed_attention import KeysValues, PackedAttention
+from pivotrl_pipeline.policies.prefix_tree import (
+    PrefixTree,
+    Tokens,
+    build_prefix_tree,
+    count_shared,
+    join_prefix_trees,
+)
+from pivotrl_pipeline.policies.sharing import find_base_model, forward_tree
+
+_MIN_ROOT_TOKENS = 32
+"""A shorter beginning is not worth a block of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Known tokens: their keys and values need no forward."""
+
+    num_tokens: int
+    layers: Sequence[KeysValues]
+
+
+NO_PAST = Past(0, ())
+
+
+@dataclass(slots=True)
+class Chain:
+    """Prompts of which each is a prefix of the last."""
+
+    prompts: list[int]
+    """Indices into the call's distinct prompts, by length."""
+    tokens: Tokens
+    """Of the last."""
+    waiting: list[int] = field(default_factory=list)
+    """Rows still to be started, by number."""
+    past: Past = NO_PAST
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """What the forward of some chains left behind."""
+
+    layers: list[KeysValues]
+    """Per layer, [chains, key heads, tokens, dim], padded on the right."""
+    logits: dict[int, torch.Tensor]
+    """[vocabulary] after each prompt."""
+    num_forwarded: int
+
+
+def make_chains(prompts: Sequence[Tokens]) -> list[Chain]:
+    """Chains of distinct prompts; neighbours in the list begin alike.
+
+    Sorted, a prompt stands directly before what it is a prefix of.
+    """
+    order = sorted(range(len(prompts)), key=lambda index: prompts[index].tolist())
+    chains: list[Chain] = []
+    for index in order:
+        tokens = prompts[index]
+        last = chains[-1] if chains else None
+        if last and count_shared(last.tokens, tokens) == len(last.tokens):
+            last.prompts.append(index)
+            last.tokens = tokens
+        else:
+            chains.append(Chain([index], tokens))
+    return chains
+
+
+def count_root(prompts: Sequence[Tokens]) -> int:
+    """Tokens that all prompts begin with, each prompt keeping at least one after it."""
+    if len(prompts) < 2:
+        return 0
+    # Sorted neighbours share least between the first and the last.
+    keys = [prompt.tolist() for prompt in prompts]
+    first, last = np.array(min(keys)), np.array(max(keys))
+    shared = min(count_shared(first, last), min(map(len, keys)) - 1)
+    return shared if shared >= _MIN_ROOT_TOKENS else 0
+
+
+def count_unique(prompts: Sequence[Tokens]) -> int:
+    """Distinct prefixes of all prompts: the tokens that have to be forwarded."""
+    ordered = sorted(prompts, key=lambda prompt: prompt.tolist())
+    shared = sum(count_shared(*pair) for pair in itertools.pairwise(ordered))
+    return sum(map(len, prompts)) - shared
+
+
+def forward_root(model: PreTrainedModel, tokens: Tokens) -> Past:
+    """The beginning that every chain shares."""
+    tree = build_prefix_tree([tokens.tolist()])
+    attention = _make_attention(model, tree, ())
+    forward_tree(model, tree, attention, logits_to_keep=torch.zeros(1).long())
+    return Past(len(tokens), [layer for _, layer in sorted(attention.kept.items())])
+
+
+def forward_chains(
+    model: PreTrainedModel,
+    chains: Sequence[Chain],
+    prompts: Sequence[Tokens],
+    *,
+    root: Past,
+) -> Prefill:
+    """Forwards what is not known yet of some chains, each unique token once.
+
+    Args:
+        model: Shares trees.
+        chains: Each continues its own past, or the root where it has none.
+        prompts: That the chains index.
+        root: Left out of the layers that are returned, since all rows share it.
+    """
+    groups = _group_by_past(chains, root)
+    trees = []
+    for past, members in groups:
+        rest = [
+            prompts[index][past.num_tokens :].tolist()
+            for chain in members
+            for index in chain.prompts
+        ]
+        trees.append(build_prefix_tree(rest))
+    tree = join_prefix_trees(trees, [past.num_tokens for past, _ in groups])
+    ordered = [chain for _, members in groups for chain in members]
+    indices = [index for chain in ordered for index in chain.prompts]
+    attention = _make_attention(
+        model, tree, _join_layers([past for past, _ in groups if past.num_tokens])
+    )
+    ends = torch.tensor([path[-1][1] - 1 - tree.num_past for path in tree.paths])
+    logits = forward_tree(model, tree, attention, logits_to_keep=ends.to(model.device))
+    path_of_prompt = dict(zip(indices, tree.paths, strict=True))
+    places = [
+        _read_places(path_of_prompt[chain.prompts[-1]], root.num_tokens)
+        for chain in chains
+    ]
+    return Prefill(
+        _stack(attention.kept, places, model.device),
+        dict(zip(indices, logits, strict=True)),
+        len(tree.token_ids),
+    )
+
+
+def _make_attention(
+    model: PreTrainedModel, tree: PrefixTree, past: Sequence[KeysValues]
+) -> PackedAttention:
+    dtype = find_base_model(model).dtype
+    return PackedAttention(tree, device=model.device, dtype=dtype, past=past, keep=True)
+
+
+def _group_by_past(
+    chains: Sequence[Chain], root: Past
+) -> list[tuple[Past, list[Chain]]]:
+    groups: dict[int, tuple[Past, list[Chain]]] = {}
+    for chain in chains:
+        past = chain.past if chain.past.num_tokens else root
+        groups.setdefault(id(past), (past, []))[1].append(chain)
+    return list(groups.values())
+
+
+def _join_layers(pasts: Sequence[Past]) -> list[KeysValues]:
+    if len(pasts) <= 1:
+        return list(pasts[0].layers) if pasts else []
+    return [
+        KeysValues(
+            torch.cat([layer.keys for layer in layers], dim=2),
+            torch.cat([layer.values for layer in layers], dim=2),
+        )
+        for layers in zip(*(past.layers for past in pasts), strict=True)
+    ]
+
+
+def _read_places(path: Sequence[tuple[int, int]], skipped: int) -> Tokens:
+    places = np.concatenate([np.arange(start, stop) for start, stop in path])
+    return places[skipped:]
+
+
+def _stack(
+    kept: dict[int, KeysValues], places: Sequence[Tokens], device: torch.device
+) -> list[KeysValues]:
+    """[chains, key heads, tokens, dim] of each layer; padding repeats a token."""
+    width = max(map(len, places))
+    padded = np.stack([np.pad(row, (0, width - len(row))) for row in places])
+    index = torch.from_numpy(padded).to(device)
+    return [
+        KeysValues(
+            layer.keys[0][:, index].transpose(0, 1).contiguous(),
+            layer.values[0][:, index].transpose(0, 1).contiguous(),
+        )
+        for _, layer in sorted(kept.items())
+    ]
