@@ -37,6 +37,7 @@ from pivotrl_pipeline.parameters.comparators import (
     ArgumentRule,
     FrozenParameters,
     MessageRule,
+    Share,
     StringComparatorParameters,
     known_kind,
 )
@@ -93,6 +94,33 @@ class ShellParameters(FrozenParameters):
     """Rules for the other arguments, for example to ignore a time limit."""
 
 
+class CodingTool(FrozenParameters):
+    """What one tool of a coding agent, or one of its sub-commands, does."""
+
+    tool: str
+    """Its name."""
+    command: str
+    """The sub-command in the argument `command`; '' where the tool has none."""
+    category: Literal[
+        "read", "write", "edit", "insert", "undo", "search", "run", "finish", "think"
+    ]
+    """Tools of one category stand for each other."""
+
+
+class CodeEditParameters(FrozenParameters):
+    """Coding agents: the same kind of step, on the same file, with a similar text."""
+
+    kind: Literal["code_edit"]
+    tools: tuple[CodingTool, ...] = Field(min_length=1)
+    """Every tool that a step may use; another one never passes."""
+    root: str
+    """Folder that relative paths start from; '' keeps relative and absolute apart."""
+    similarity: Share
+    """Smallest similarity of written, replaced and replacing text, each on its own."""
+    range_coverage: Share
+    """Smallest share of the demonstrated lines that a reading step must show."""
+
+
 class NemoGymParameters(FrozenParameters):
     """NVIDIA's comparator as published, for parity with its profiles.
 
@@ -114,6 +142,17 @@ class NemoGymParameters(FrozenParameters):
     """Admits fewer calls than demonstrated; read only if `parallel_rewarding`."""
     allow_superset: bool
     """Admits more calls than demonstrated; read only if `parallel_rewarding`."""
+
+
+class ReplayParameters(FrozenParameters):
+    """Actions that lead to the same world and are told the same by it.
+
+    The environment is found by the trajectory's metadata.
+    """
+
+    kind: Literal["replay"]
+    max_calls: int = Field(ge=1)
+    """Calls in one action that are still played; more earn nothing."""
 
 
 class LLMJudgeParameters(FrozenParameters):
@@ -198,7 +237,9 @@ AnyVerifierParameters: TypeAlias = (
     | ToolCallParameters
     | MessageParameters
     | ShellParameters
+    | CodeEditParameters
     | NemoGymParameters
+    | ReplayParameters
     | LLMJudgeParameters
     | ImportedParameters
     | ByActionTypeParameters

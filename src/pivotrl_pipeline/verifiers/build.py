@@ -2,22 +2,26 @@
 
 from collections.abc import Mapping
 
+from pivotrl_pipeline.environments.registry import open_from_metadata
 from pivotrl_pipeline.parameters.verifiers import (
     AllOfParameters,
     AnyOfParameters,
     AnyVerifierParameters,
     ByActionTypeParameters,
     ByDomainParameters,
+    CodeEditParameters,
     ExactMatchParameters,
     ImportedParameters,
     LLMJudgeParameters,
     MessageParameters,
     NemoGymParameters,
+    ReplayParameters,
     ShellParameters,
     ToolCallParameters,
 )
 from pivotrl_pipeline.records.messages import ActionType
 from pivotrl_pipeline.verifiers.base import Verifier
+from pivotrl_pipeline.verifiers.code_edit import CodeEditVerifier
 from pivotrl_pipeline.verifiers.composition import (
     AllOfVerifier,
     AnyOfVerifier,
@@ -30,6 +34,7 @@ from pivotrl_pipeline.verifiers.judging import GuardedVerifier
 from pivotrl_pipeline.verifiers.llm_judge import LLMJudgeVerifier
 from pivotrl_pipeline.verifiers.message import MessageVerifier
 from pivotrl_pipeline.verifiers.nemo_gym import NemoGymVerifier
+from pivotrl_pipeline.verifiers.replay import ReplayVerifier
 from pivotrl_pipeline.verifiers.shell import ShellVerifier
 from pivotrl_pipeline.verifiers.tool_call import ToolCallVerifier
 
@@ -56,8 +61,12 @@ def _build(parameters: AnyVerifierParameters) -> Verifier:
             return MessageVerifier(parameters)
         case ShellParameters():
             return ShellVerifier(parameters)
+        case CodeEditParameters():
+            return CodeEditVerifier(parameters)
         case NemoGymParameters():
             return NemoGymVerifier(parameters)
+        case ReplayParameters():
+            return ReplayVerifier(parameters, open_from_metadata)
         case LLMJudgeParameters():
             return LLMJudgeVerifier(parameters)
         case ImportedParameters():

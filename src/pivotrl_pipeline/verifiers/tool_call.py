@@ -55,27 +55,12 @@ class ToolCallVerifier:
                 "A message was demonstrated, but tool_call judges calls alone; name "
                 "a verifier for messages with by_action_type."
             )
-        refusal = self._refuse_forbidden(state, sampled)
+        refusal = refuse_forbidden(self._tools, state, sampled)
         if refusal is not None:
             return refusal
         if len(sampled) - len(demonstrated) > _MAX_SURPLUS_CALLS:
             return Verdict(0.0, VerdictReason.SURPLUS_CALL, f"{len(sampled)} calls")
         return self._score(state, demonstrated, sampled)
-
-    def _refuse_forbidden(
-        self, state: State, sampled: Sequence[ToolCall]
-    ) -> Verdict | None:
-        if not state.tools:
-            return None
-        for call in sampled:
-            tool = self._tools.find(state, call.name)
-            if tool is None or tool.schema is None:
-                return Verdict(0.0, VerdictReason.UNKNOWN_TOOL, call.name[:60])
-            problem = tool.schema.problem(call.arguments)
-            if problem is not None:
-                detail = f"{call.name}: {problem.removeprefix('.').removeprefix(': ')}"
-                return Verdict(0.0, VerdictReason.SCHEMA_VIOLATION, detail)
-        return None
 
     def _score(
         self,
@@ -117,6 +102,23 @@ class ToolCallVerifier:
                 return matched / max(demonstrated, sampled)
             case "f1":
                 return 2 * matched / (demonstrated + sampled)
+
+
+def refuse_forbidden(
+    tools: ToolIndex, state: State, calls: Sequence[ToolCall]
+) -> Verdict | None:
+    """The verdict on calls that the state's tools forbid; None if all are allowed."""
+    if not state.tools:
+        return None
+    for call in calls:
+        tool = tools.find(state, call.name)
+        if tool is None or tool.schema is None:
+            return Verdict(0.0, VerdictReason.UNKNOWN_TOOL, call.name[:60])
+        problem = tool.schema.problem(call.arguments)
+        if problem is not None:
+            detail = f"{call.name}: {problem.removeprefix('.').removeprefix(': ')}"
+            return Verdict(0.0, VerdictReason.SCHEMA_VIOLATION, detail)
+    return None
 
 
 def _explain(

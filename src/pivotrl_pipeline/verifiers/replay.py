@@ -1,0 +1,185 @@
+"""What actions do to the world: the strongest verifier, where one can be rebuilt.
+
+The task is opened anew, the turns before are played again, and the demonstrated and
+the sampled action are applied to two copies. Equal worlds and equal answers are
+equivalence, whatever the calls look like: a customer found by e-mail is the customer
+found by name.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pivotrl_pipeline.environments.base import Episode
+from pivotrl_pipeline.errors import VerifierError
+from pivotrl_pipeline.parameters.verifiers import ReplayParameters
+from pivotrl_pipeline.records.messages import (
+    Action,
+    ActionType,
+    JsonObject,
+    Message,
+    Role,
+)
+from pivotrl_pipeline.records.rollouts import Verdict, VerdictReason
+from pivotrl_pipeline.records.trajectories import State
+from pivotrl_pipeline.verifiers.json_values import identity_key
+from pivotrl_pipeline.verifiers.judging import compare_action_types
+from pivotrl_pipeline.verifiers.message import has_text, is_tool_like
+
+_EMPTY: tuple[object, ...] = ([], {}, "", None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What one action leads to."""
+
+    digest: str
+    observations: Counter[object]
+    """What the world answered, as JSON where it is JSON; the order of answers is that
+    of the calls and means nothing."""
+    is_success: bool
+    is_silent: bool
+    """True if nothing changed and every answer is empty or an error."""
+
+
+class ReplayVerifier:
+    """Applies both actions to copies of the world and compares what they lead to.
+
+    A final message leaves no trace in the world. It is judged by the task: where the
+    demonstrated message completes it, the sampled one must; where it does not, replay
+    cannot tell messages apart and gives no reward.
+    """
+
+    def __init__(
+        self,
+        parameters: ReplayParameters,
+        open_episode: Callable[[JsonObject], Episode],
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            parameters: Of this verifier.
+            open_episode: A fresh episode of the task that a trajectory's metadata
+                names.
+        """
+        self.parameters = parameters
+        self._open = open_episode
+        # Rollouts of one candidate come one after the other: one outcome is enough.
+        self._remembered: tuple[State, Action, _Outcome] | None = None
+
+    def verify(
+        self, state: State, demonstrated_action: Action, action: Action
+    ) -> Verdict:
+        """EQUIVALENT, or OUTCOME_MISMATCH with what differs.
+
+        Raises:
+            VerifierError: If the world answers the turns before otherwise than it
+                did when the trajectory was recorded.
+        """
+        refusal = compare_action_types(demonstrated_action, action)
+        if refusal is not None:
+            return refusal
+        is_message = action.action_type is ActionType.MESSAGE
+        if is_message and not has_text(action.content or ""):
+            return Verdict(0.0, VerdictReason.EMPTY_MESSAGE)
+        if is_message and is_tool_like(action.content or ""):
+            return Verdict(0.0, VerdictReason.TOOL_LIKE_MESSAGE)
+        if len(action.tool_calls) > self.parameters.max_calls:
+            detail = f"{len(action.tool_calls)} calls"
+            return Verdict(0.0, VerdictReason.SURPLUS_CALL, detail)
+        expected = self._demonstrated_outcome(state, demonstrated_action)
+        if is_message and not expected.is_success:
+            detail = "the demonstrated message does not complete the task"
+            return Verdict(None, VerdictReason.NOT_JUDGED, detail)
+        difference = _difference(expected, self._outcome(state, action))
+        if difference is None and expected.is_silent and not is_message:
+            # Two look-ups that both find nothing are not the same look-up.
+            difference = _difference_of_calls(demonstrated_action, action)
+        if difference is not None:
+            return Verdict(0.0, VerdictReason.OUTCOME_MISMATCH, difference)
+        return Verdict(1.0, VerdictReason.EQUIVALENT)
+
+    def _demonstrated_outcome(self, state: State, action: Action) -> _Outcome:
+        known = self._remembered
+        if known is not None and known[0] is state and known[1] is action:
+            return known[2]
+        outcome = self._outcome(state, action)
+        self._remembered = (state, action, outcome)
+        return outcome
+
+    def _outcome(self, state: State, action: Action) -> _Outcome:
+        episode = self._open(state.metadata)
+        for message in state.prefix:
+            if message.role is Role.ASSISTANT:
+                episode.act(Action.from_message(message))
+        _check_answers(state.prefix, episode.messages)
+        num_before, digest_before = len(episode.messages), episode.state_digest()
+        episode.act(action)
+        digest = episode.state_digest()
+        answers = [each for each in episode.messages[num_before:] if _is_answer(each)]
+        return _Outcome(
+            digest,
+            Counter(map(_read_answer, answers)),
+            episode.success,
+            digest == digest_before and not any(map(_is_telling, answers)),
+        )
+
+
+def _difference(expected: _Outcome, found: _Outcome) -> str | None:
+    if expected.digest != found.digest:
+        return "another state of the world"
+    if expected.observations != found.observations:
+        return "another answer of the world"
+    if expected.is_success and not found.is_success:
+        return "does not complete the task"
+    return None
+
+
+def _difference_of_calls(demonstrated_action: Action, action: Action) -> str | None:
+    left, right = (
+        Counter((call.name, identity_key(call.arguments)) for call in each.tool_calls)
+        for each in (demonstrated_action, action)
+    )
+    return None if left == right else "another call that is told nothing"
+
+
+def _check_answers(
+    recorded: tuple[Message, ...], replayed: tuple[Message, ...]
+) -> None:
+    before = [_read_answer(each) for each in recorded if _is_answer(each)]
+    again = [_read_answer(each) for each in replayed if _is_answer(each)]
+    if before == again:
+        return
+    differs = [left != right for left, right in zip(before, again, strict=False)]
+    index = differs.index(True) if True in differs else len(differs)
+    raise VerifierError(
+        f"Answer {index} of the replayed turns differs from the recorded one; replay "
+        "needs the environment and the task that the trajectory was recorded with: "
+        "correct its metadata or judge it with another verifier."
+    )
+
+
+def _is_answer(message: Message) -> bool:
+    return message.role is Role.TOOL
+
+
+def _is_telling(answer: Message) -> bool:
+    """True if the answer carries anything but an error or empty containers."""
+    try:
+        value = json.loads(answer.content or "")
+    except (ValueError, RecursionError):
+        return bool(answer.content)
+    if isinstance(value, dict):
+        return "error" not in value and any(
+            each not in _EMPTY for each in value.values()
+        )
+    return value not in _EMPTY
+
+
+def _read_answer(message: Message) -> object:
+    content = message.content or ""
+    try:
+        return identity_key(json.loads(content))
+    except (ValueError, RecursionError):
+        return content
