@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from caching.toy_project import ALL, Project, make_project
 
 

@@ -1,6 +1,7 @@
 """Which nodes run after code was edited, each time in a fresh process."""
 
 import pytest
+
 from caching.toy_project import ALL, Project
 
 pytestmark = pytest.mark.slow
@@ -17,7 +18,9 @@ def test_nothing_runs_when_nothing_changed(project: Project) -> None:
 def test_comments_layout_docstrings_and_unused_symbols_run_nothing(
     project: Project,
 ) -> None:
-    project.edit("src/toy/nodes.py", "def parse(raw):\n", 'def parse(raw):\n    "Doc."\n')
+    project.edit(
+        "src/toy/nodes.py", "def parse(raw):\n", 'def parse(raw):\n    "Doc."\n'
+    )
     project.edit("src/toy/nodes.py", "def scale(", "# a comment\n\n\ndef scale(")
     project.edit("src/toy/constants.py", "UNRELATED = 1", "UNRELATED = 2")
     project.append("src/toy/arithmetic.py", "\n\ndef another():\n    return 3\n")
@@ -38,7 +41,13 @@ def test_edited_node_runs_and_its_unchanged_output_stops_the_wave(
 
     assert result.ran == ["parse"]
     assert result.line("parse").endswith("code changed (nodes.parse)")
-    assert result.line("scale").split() == "run? scale if 'numbers' changes".split()
+    assert result.line("scale").split() == [
+        "run?",
+        "scale",
+        "if",
+        "'numbers'",
+        "changes",
+    ]
     assert project.outputs() == project.from_scratch()
 
 

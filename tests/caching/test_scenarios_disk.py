@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from caching.toy_project import Project
 
 pytestmark = pytest.mark.slow
@@ -28,7 +29,11 @@ def test_full_disk_leaves_the_old_output(
     project: Project, cache: tuple[str, ...]
 ) -> None:
     pytest.importorskip("resource", reason="limits of file sizes are POSIX's")
-    project.edit("src/toy/arithmetic.py", "for number in numbers]", "for number in numbers] * 9999")
+    project.edit(
+        "src/toy/arithmetic.py",
+        "for number in numbers]",
+        "for number in numbers] * 9999",
+    )
     before = project.outputs()
 
     failed = project.python("-c", LIMITED, *cache)

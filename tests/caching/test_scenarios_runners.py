@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+
 from caching.toy_project import ALL, Project
 
 pytestmark = pytest.mark.slow
@@ -117,10 +118,14 @@ def test_captured_value_without_stable_form_runs_and_says_so(
 def test_stored_and_in_memory_outputs_of_one_node(fresh_project: Project) -> None:
     project = fresh_project
     project.edit(
-        REGISTRY, 'Node(nodes.parse, "raw", "numbers"', 'Node(nodes.split, "raw", ["numbers", "count"]'
+        REGISTRY,
+        'Node(nodes.parse, "raw", "numbers"',
+        'Node(nodes.split, "raw", ["numbers", "count"]',
     )
     project.edit(
-        REGISTRY, 'Node(nodes.summarise, "scaled"', 'Node(nodes.count, ["scaled", "count"]'
+        REGISTRY,
+        'Node(nodes.summarise, "scaled"',
+        'Node(nodes.count, ["scaled", "count"]',
     )
     project.append(
         "src/toy/nodes.py",
@@ -141,10 +146,14 @@ def test_output_that_differs_each_time_runs_its_users_again(
 ) -> None:
     project = fresh_project
     project.edit(
-        REGISTRY, 'Node(nodes.parse, "raw", "numbers"', 'Node(nodes.split, "raw", ["numbers", "count"]'
+        REGISTRY,
+        'Node(nodes.parse, "raw", "numbers"',
+        'Node(nodes.split, "raw", ["numbers", "count"]',
     )
     project.edit(
-        REGISTRY, 'Node(nodes.summarise, "scaled"', 'Node(nodes.count, ["scaled", "count"]'
+        REGISTRY,
+        'Node(nodes.summarise, "scaled"',
+        'Node(nodes.count, ["scaled", "count"]',
     )
     project.append(
         "src/toy/nodes.py",
@@ -166,7 +175,7 @@ def test_finished_nodes_of_a_failed_run_are_kept(
     fresh_project: Project, runner: str
 ) -> None:
     project = fresh_project
-    project.edit("src/toy/nodes.py", '    ran("summarise")', '    1 / 0')
+    project.edit("src/toy/nodes.py", '    ran("summarise")', "    1 / 0")
 
     failed = project.kedro("run", "--runner", runner)
     assert failed.code != 0

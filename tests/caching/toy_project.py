@@ -208,7 +208,9 @@ class Running:
         """Waits for the end of the command."""
         self.process.join(120)
         assert self.process.exitcode is not None, "still running"
-        return Result(self.project.log(), self.output.read_text(), self.process.exitcode)
+        return Result(
+            self.project.log(), self.output.read_text(), self.process.exitcode
+        )
 
 
 @dataclass
@@ -315,7 +317,9 @@ class Project:
         shutil.copytree(
             self.path,
             copy.path,
-            ignore=shutil.ignore_patterns(".kedro_cache", ".viz", "*.json", "report.txt"),
+            ignore=shutil.ignore_patterns(
+                ".kedro_cache", ".viz", "*.json", "report.txt"
+            ),
         )
         copy.write("src/toy/settings.py", "")
         copy.write("src/toy/cli.py", "import click\ncli = click.Group()\n")

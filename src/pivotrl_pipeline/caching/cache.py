@@ -20,6 +20,7 @@ from .options import CacheOptions
 from .packages import Packages
 from .receipts import Receipts
 from .recipe import Recipes
+from .resolution import Resolver
 from .store import Store
 
 
@@ -69,8 +70,11 @@ class Cache:
         self.contents = Contents(self.memory)
         self._modules = Modules(project.packages, self.memory, self.contents)
         by_module = project.options.granularity == "module"
-        code = Code(self._modules, self.contents, by_module=by_module)
-        self.entries = Entries(catalog, _fingerprint_test(self._modules, code))
+        resolver = Resolver(self._modules, project.options.named_imports)
+        code = Code(
+            self._modules, resolver, self.contents, self.memory, by_module=by_module
+        )
+        self.entries = Entries(catalog, _fingerprint_test(self._modules, resolver))
         self.data = Data(catalog, self.entries, self.contents)
         self.receipts = Receipts(folder)
         limit = int(project.options.store_gigabytes * 1e9)
@@ -80,7 +84,7 @@ class Cache:
             self.entries,
             code,
             Packages(self.memory),
-            self._modules.owns,
+            self._modules,
             count_versions=project.options.count_versions,
         )
         self.pipeline = pipeline
@@ -102,12 +106,12 @@ class Cache:
         return plan(self.pipeline, self.decider, self.data)
 
 
-def _fingerprint_test(modules: Modules, code: Code) -> Callable[[str], bool]:
+def _fingerprint_test(modules: Modules, resolver: Resolver) -> Callable[[str], bool]:
     """Tells whether a configured dataset class has a method ``fingerprint``."""
 
     def has_fingerprint(class_path: str) -> bool:
         if modules.owns(class_path):
-            return "fingerprint" in code.methods(class_path)
+            return "fingerprint" in resolver.methods(class_path)
         if _is_kedros(class_path):
             return False
         from kedro.utils import load_obj

@@ -53,7 +53,7 @@ class Start:
         if not self._modules.owns(module):
             self.reach.packages |= package_of(module)
         else:
-            self.reach.add(self._resolve(module, (qualified.partition(".")[0],)))
+            self.reach.units.add((module, qualified.partition(".")[0]))
 
     def _function(self, function: types.FunctionType) -> None:
         module = function.__module__

@@ -1,34 +1,21 @@
-"""Which code a callable reaches, and the digest of it.
+"""The digest of the code that a callable reaches.
 
-Starting from the callable's own symbol, every name that is looked up in a module is
-followed, through imports, to the symbols of the packages whose source counts; of other
-packages only the name is kept, so that their version can count. Where the reach cannot
-be known (``import_module``, ``eval``, a module used as a value) everything it could be
-counts.
+Comments, layout and, unless they are read, docstrings do not count. What was found is
+remembered for as long as none of the modules changes and none is added.
 """
 
-import builtins
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .captures import Start
 from .content import Contents
+from .memory import Memory
 from .modules import Modules
-from .reach import EFFECT, FILE, IMPORT, Reach, Unit, package_of
-from .scopes import Chain
-from .syntax import ModuleSyntax, Symbol
+from .reach import FILE, Reach
+from .resolution import Resolver, symbols_of
 from .values import digest_text
-
-_DYNAMIC_BUILTINS = {"eval", "exec", "globals", "__import__"}
-_DYNAMIC_CALLS = (
-    "importlib.import_module",
-    "runpy.",
-    "pkgutil.",
-    "kedro.utils.load_obj",
-)
-_RESOURCES = ("importlib.resources", "importlib_resources", "pkgutil.get_data")
-_DOCUMENTATION = ("inspect.getdoc", "inspect.cleandoc", "inspect.getsource")
 
 
 @dataclass(frozen=True)
@@ -42,20 +29,28 @@ class CodeFingerprint:
     """Top-level names of other packages that the code mentions."""
     files: frozenset[Path]
     """The source files in which the symbols lie."""
+    imports_by_name: bool = False
+    """Whether it imports what a text, such as a parameter, names."""
 
 
 class Code:
     """Fingerprints of callables."""
 
     def __init__(
-        self, modules: Modules, contents: Contents, *, by_module: bool = False
+        self,
+        modules: Modules,
+        resolver: Resolver,
+        contents: Contents,
+        memory: Memory,
+        *,
+        by_module: bool = False,
     ) -> None:
         """``by_module`` counts whole files instead of symbols."""
         self._modules = modules
+        self._resolver = resolver
         self._contents = contents
+        self._memory = memory
         self._by_module = by_module
-        self._reach: dict[Unit, Reach] = {}
-        self._touches: dict[Unit, set[Unit]] = {}
         self._known: dict[int, tuple[object, CodeFingerprint]] = {}
 
     def fingerprint(self, function: Callable[..., object]) -> CodeFingerprint:
@@ -66,75 +61,56 @@ class Code:
         """
         known = self._known.get(id(function))
         if known is None:
-            start = Start(self._modules, self._resolve)
+            start = Start(self._modules, self._resolver.resolve)
             start.callable(function)
-            known = (function, self._close(start.reach, start.captured))
+            found = self._remembered(_name(start.reach), lambda: start.reach)
+            known = (function, self._finish(found, start))
             self._known[id(function)] = known
         return known[1]
 
     def of_name(self, dotted: str) -> CodeFingerprint:
         """The code of ``package.module.Class``, or of an attribute of it."""
-        top, _, rest = dotted.partition(".")
-        return self._close(self._target("@" + top, tuple(rest.split("."))), [])
+        found = self._remembered(dotted, lambda: self._resolver.find(dotted))
+        return self._finish(found, None)
 
-    def methods(self, dotted: str) -> set[str]:
-        """Names that a class defines, or inherits from a class whose source counts."""
-        found: set[str] = set()
-        top, _, rest = dotted.partition(".")
-        pending = self._target("@" + top, tuple(rest.split("."))).units
-        seen: set[Unit] = set()
-        while pending:
-            module, name = unit = pending.pop()
-            syntax = self._modules.syntax(module)
-            if unit in seen or syntax is None or name not in syntax.symbols:
-                continue
-            seen.add(unit)
-            found.update(syntax.symbols[name].methods)
-            for base in syntax.symbols[name].bases:
-                pending |= self._resolve(module, base).units
-        return found
-
-    def _close(self, start: Reach, captured: list[str]) -> CodeFingerprint:
-        total = self._closure(start)
-        symbols = dict(sorted(self._digests(total)))
-        paths = {self._modules.path(module) for module, _ in total.units}
+    def _finish(self, found: dict[str, Any], start: Start | None) -> CodeFingerprint:
+        symbols: dict[str, str] = dict(found["symbols"])
+        for module in found["resources"]:
+            for file in self._modules.neighbours(module):
+                name = f"{module}/{file.name}"
+                symbols[name] = self._contents.digest(file) or "missing"
+        captured = start.captured if start is not None else []
+        paths = {self._modules.path(module) for module in found["modules"]}
         return CodeFingerprint(
             digest=digest_text(
-                *(p for item in symbols.items() for p in item), *captured
+                *(part for item in sorted(symbols.items()) for part in item), *captured
             ),
             symbols=symbols,
-            packages=frozenset(total.packages),
+            packages=frozenset(found["packages"]),
             files=frozenset(path for path in paths if path is not None),
+            imports_by_name=found["imports_by_name"],
         )
 
-    def _closure(self, start: Reach) -> Reach:
-        """Everything that can be reached, with what importing it registers there."""
-        total = Reach()
-        total.add(start)
-        pending = set(start.units)
-        while pending:
-            while pending:
-                reach = self._reach_of(pending.pop())
-                pending |= reach.units - total.units
-                total.add(reach)
-            if total.is_dynamic:
-                pending = {(name, FILE) for name in self._modules.names()}
-            pending |= {
-                effect
-                for effect, target in total.effects
-                if not self._touched(target).isdisjoint(total.units)
-            }
-            pending -= total.units
-            total.units |= pending
-        return total
-
-    def _touched(self, callee: Unit) -> set[Unit]:
-        """What calling something on import may change: all that it reaches."""
-        if callee not in self._touches:
-            self._touches[callee] = {callee}  # in case it reaches itself
-            units = self._closure(Reach(units={callee})).units
-            self._touches[callee] = {unit for unit in units if unit[1] != IMPORT}
-        return self._touches[callee]
+    def _remembered(self, name: str, start: Callable[[], Reach]) -> dict[str, Any]:
+        """What is reached, from memory if every module of it is as it was."""
+        key = f"closure:{self._resolver.state()}:{self._by_module}:{name}"
+        known: Any = self._memory.fact(key)
+        if known is not None and all(
+            self._modules.digest(module) == digest
+            for module, digest in known["modules"].items()
+        ):
+            return dict(known)
+        total = self._resolver.closure(start())
+        modules = sorted({module for module, _ in total.units})
+        found = {
+            "modules": {module: self._modules.digest(module) for module in modules},
+            "symbols": dict(sorted(self._digests(total))),
+            "packages": sorted(total.packages),
+            "resources": sorted(total.resources),
+            "imports_by_name": total.imports_by_name,
+        }
+        self._memory.remember_fact(key, found)
+        return found
 
     def _digests(self, total: Reach) -> Iterator[tuple[str, str]]:
         for module, name in total.units:
@@ -142,170 +118,14 @@ class Code:
             if name == FILE or syntax is None or self._by_module:
                 yield module, self._modules.digest(module)
                 continue
-            for symbol in _symbols(syntax, name):
+            for symbol in symbols_of(syntax, name):
                 documented = total.reads_documentation
                 digest = symbol.documented_digest if documented else symbol.digest
                 yield f"{module}.{name}", digest
-        for module in total.resources:
-            for file in self._modules.neighbours(module):
-                yield f"{module}/{file.name}", self._contents.digest(file) or "missing"
-
-    def _reach_of(self, unit: Unit) -> Reach:
-        if unit not in self._reach:
-            module, name = unit
-            syntax = self._modules.syntax(module)
-            reach = Reach()
-            if syntax is not None and name == IMPORT:
-                self._add_import(module, syntax, reach)
-            elif syntax is not None:
-                reach.units.add((module, IMPORT))
-                for symbol in _symbols(syntax, name):
-                    for chain in symbol.references:
-                        reach.add(self._resolve(module, chain))
-            self._reach[unit] = reach
-        return self._reach[unit]
-
-    def _add_import(self, module: str, syntax: ModuleSyntax, reach: Reach) -> None:
-        """Importing a module runs its effects and imports further modules."""
-        for index, symbol in enumerate(syntax.effects):
-            effect = (module, f"{EFFECT} {index}")
-            if not self._add_effect(module, effect, symbol.callees, reach):
-                reach.units.add(effect)
-        for name, symbol in syntax.symbols.items():
-            callees = [*symbol.callees, *self._registering_bases(module, symbol)]
-            self._add_effect(module, (module, name), callees, reach)
-        parents = module.split(".")[:-1]
-        executed = [".".join(parents[: i + 1]) for i in range(len(parents))]
-        for name in (*syntax.executed, *executed):
-            self._add_executed(name, reach)
-
-    def _add_effect(
-        self, module: str, effect: Unit, callees: Iterable[Chain], reach: Reach
-    ) -> bool:
-        """Notes that an effect matters to who reaches what its callees touch.
-
-        Returns:
-            Whether all of it is known: no callee lies outside of the source.
-        """
-        targets = [self._resolve(module, chain).units for chain in callees]
-        reach.effects |= {(effect, unit) for units in targets for unit in units}
-        return bool(targets) and all(targets)
-
-    def _registering_bases(self, module: str, symbol: Symbol) -> list[Chain]:
-        """Base classes that are told of each class derived from them."""
-        return [
-            base
-            for base in symbol.bases
-            if any(
-                "__init_subclass__" in self.methods(".".join(unit))
-                for unit in self._resolve(module, base).units
-            )
-        ]
-
-    def _add_executed(self, module: str, reach: Reach) -> None:
-        if not self._modules.owns(module):
-            return
-        parts = module.split(".")
-        for count in range(1, len(parts) + 1):
-            name = ".".join(parts[:count])
-            if self._modules.path(name) is not None:
-                reach.units.add((name, IMPORT))
-
-    def _resolve(self, module: str, chain: Chain) -> Reach:
-        """What a dotted name, looked up in a module, stands for."""
-        first, rest = chain[0], tuple(chain[1:])
-        reach = Reach()
-        reach.reads_documentation = "__doc__" in chain
-        reach.is_dynamic = "__subclasses__" in chain
-        if first == "":
-            return reach
-        if first[0] == "!":
-            self._add_executed(first[1:], reach)
-            return reach
-        if first[0] == "@":
-            reach.add(self._target(first, rest))
-            return reach
-        syntax = self._modules.syntax(module)
-        if syntax is None:
-            return reach
-        if first in syntax.symbols:
-            reach.units.add((module, first))
-        if first in syntax.imports:
-            reach.add(self._target(syntax.imports[first], rest))
-        elif first == "__file__":
-            reach.resources.add(module)
-        elif first not in syntax.symbols:
-            if hasattr(builtins, first):
-                reach.is_dynamic |= first in _DYNAMIC_BUILTINS
-            else:
-                reach.add(self._star(syntax, first, rest))
-        return reach
-
-    def _star(self, syntax: ModuleSyntax, name: str, rest: Chain) -> Reach:
-        reach = Reach()
-        for source in syntax.stars:
-            if not self._modules.owns(source):
-                reach.packages |= package_of(source)
-                continue
-            outline = self._modules.syntax(source)
-            if outline and (name in outline.symbols or name in outline.imports):
-                reach.add(self._resolve(source, (name, *rest)))
-        return reach
-
-    def _target(self, target: str, attributes: Chain) -> Reach:
-        """What an import target with further attributes stands for."""
-        module, _, name = target[1:].partition(":")
-        rest = [*([name] if name else []), *attributes]
-        if not self._modules.owns(module):
-            return _foreign(".".join((module, *rest)))
-        while True:
-            syntax = self._modules.syntax(module)
-            here = f"{module}.{rest[0]}" if rest else ""
-            if syntax and rest and _shows(syntax, module, rest[0]):
-                return self._resolve(module, tuple(rest))
-            if not rest or not self._modules.exists(here):
-                break
-            module, rest = here, rest[1:]
-        return self._leftover(module, syntax, rest)
-
-    def _leftover(
-        self, module: str, syntax: ModuleSyntax | None, rest: list[str]
-    ) -> Reach:
-        """A module itself, or a name that its source does not show."""
-        reach = Reach()
-        if rest and rest[0] in {"__name__", "__version__", "__all__"}:
-            reach.units.add((module, IMPORT))
-        elif rest and rest[0] == "__file__":
-            reach.resources.add(module)
-        elif rest and syntax and "__getattr__" in syntax.symbols:
-            reach.units.add((module, "__getattr__"))
-        elif rest and syntax and syntax.stars:
-            reach = self._star(syntax, rest[0], tuple(rest[1:]))
-            reach.units.add((module, IMPORT))
-        else:
-            reach.units.add((module, FILE))
-        return reach
 
 
-def _shows(syntax: ModuleSyntax, module: str, name: str) -> bool:
-    """Whether the module's source binds the name to more than its own submodule."""
-    target = syntax.imports.get(name)
-    return name in syntax.symbols or target not in {None, f"@{module}:{name}"}
-
-
-def _symbols(syntax: ModuleSyntax, name: str) -> Iterable[Symbol]:
-    if name == FILE:
-        return [*syntax.symbols.values(), *syntax.effects]
-    if name.startswith(EFFECT):
-        return [syntax.effects[int(name.removeprefix(EFFECT))]]
-    return [syntax.symbols[name]] if name in syntax.symbols else []
-
-
-def _foreign(dotted: str) -> Reach:
-    """A name of a package whose source does not count."""
-    return Reach(
-        packages=package_of(dotted),
-        is_dynamic=dotted.startswith(_DYNAMIC_CALLS)
-        and not dotted.startswith(_RESOURCES),
-        reads_documentation=dotted.startswith(_DOCUMENTATION),
-    )
+def _name(reach: Reach) -> str:
+    """A name for where a closure starts."""
+    parts = [*(".".join(unit) for unit in sorted(reach.units)), *sorted(reach.packages)]
+    flags = (reach.is_dynamic, reach.imports_by_name, reach.reads_documentation)
+    return digest_text(*parts, *sorted(reach.resources), str(flags))

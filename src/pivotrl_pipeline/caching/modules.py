@@ -11,7 +11,7 @@ from .content import Contents
 from .memory import Memory
 from .syntax import ModuleSyntax, Symbol, parse_module
 
-_FORMAT = 2  # raised whenever what is kept of a module changes
+_FORMAT = 3  # raised whenever what is kept of a module changes
 
 
 class Modules:
@@ -26,6 +26,12 @@ class Modules:
         self._roots = {name: _locate(name) for name in packages}
         self._syntax: dict[str, ModuleSyntax | None] = {}
         self._paths: dict[str, Path | None] = {}
+        self._names: list[str] | None = None
+
+    @staticmethod
+    def version() -> str:
+        """Of what is kept of a module; syntax trees differ between Pythons."""
+        return f"{_FORMAT}:{sys.version_info.major}.{sys.version_info.minor}"
 
     def owns(self, module: str) -> bool:
         """Whether the module's source counts."""
@@ -55,8 +61,19 @@ class Modules:
         path = self.path(module)
         return (self._contents.digest(path) if path else None) or "missing"
 
+    def add(self, package: str) -> None:
+        """Lets a further package's source count."""
+        if package not in self._roots:
+            self._roots[package] = _locate(package)
+            self._names = None
+
     def names(self) -> list[str]:
         """Every module of the packages, sorted."""
+        if self._names is None:
+            self._names = self._list()
+        return self._names
+
+    def _list(self) -> list[str]:
         found: set[str] = set()
         for package, root in self._roots.items():
             if root is None:
@@ -71,7 +88,7 @@ class Modules:
         return sorted(found)
 
     def neighbours(self, module: str) -> list[Path]:
-        """Files beside or below the module that are not Python source."""
+        """Files beside or below the module, source or not."""
         path = self.path(module)
         if path is None:
             return []
@@ -79,7 +96,7 @@ class Modules:
             file
             for file in path.parent.rglob("*")
             if file.is_file()
-            and file.suffix not in {".py", ".pyc"}
+            and file.suffix != ".pyc"
             and "__pycache__" not in file.parts
         )
 
@@ -99,8 +116,7 @@ class Modules:
         digest = self._contents.digest(path) if path else None
         if path is None or digest is None:
             return None
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        key = f"syntax:{_FORMAT}:{version}:{module}:{digest}"
+        key = f"syntax:{self.version()}:{module}:{digest}"
         known = self._memory.fact(key)
         if known is not None:
             return _from_json(known)

@@ -17,6 +17,9 @@ class CacheOptions:
     """Folder of receipts and previous outputs, relative to the project."""
     packages: tuple[str, ...] = ()
     """Further packages whose source counts, besides the project's own."""
+    named_imports: tuple[str, ...] = ()
+    """Functions, as ``package.module.name``, that import only what a parameter of their
+    node names. Any other import by a computed name makes the whole project count."""
     granularity: Literal["symbol", "module"] = "symbol"
     """Whether editing a file touches who uses the edited symbol, or the file."""
     count_versions: bool = True
@@ -30,7 +33,8 @@ class CacheOptions:
                 f"cache.granularity is {self.granularity!r}; "
                 "choose from: module, symbol."
             )
-        object.__setattr__(self, "packages", tuple(self.packages))
+        for name in ("packages", "named_imports"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ class Reach:
     effects: set[tuple[Unit, Unit]] = field(default_factory=set)
     """(effect, what it calls): counts for who reaches what the call touches."""
     is_dynamic: bool = False
+    """It can run any code of the project."""
+    imports_by_name: bool = False
+    """It imports what a text names."""
     reads_documentation: bool = False
 
     def add(self, other: "Reach") -> None:
@@ -33,6 +36,7 @@ class Reach:
         self.packages |= other.packages
         self.resources |= other.resources
         self.effects |= other.effects
+        self.imports_by_name |= other.imports_by_name
         self.is_dynamic |= other.is_dynamic
         self.reads_documentation |= other.reads_documentation
 

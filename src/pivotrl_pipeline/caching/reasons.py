@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from .recipe import Recipe
 
-_SHOWN = 3
+_SHOWN = 2
 _VALUE_WIDTH = 32
 
 
@@ -41,7 +41,7 @@ def _tell(name: str, old: Recipe, new: Recipe, symbols: str) -> str:
     before, after = old.ingredients.get(name), new.ingredients.get(name)
     if name.startswith("param"):
         return _parameter(name, old.parameters, new.parameters)
-    if name == "code":
+    if name == "code" or name.startswith("code "):
         return f"code changed ({symbols or 'what the function captures'})"
     if name == "binding":
         return "the node's inputs or outputs are other ones"

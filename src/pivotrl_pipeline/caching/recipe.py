@@ -6,8 +6,9 @@ answer to "why does it run" is the difference of two maps.
 
 import importlib.util
 import json
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from kedro.pipeline.node import Node
 
 from .code import Code, CodeFingerprint
 from .entries import Entries, Entry, parameter_value
+from .modules import Modules
 from .packages import Packages
 from .values import (
     UnstableValueError,
@@ -26,6 +28,8 @@ from .values import (
     digest_value,
     flatten,
 )
+
+_IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
@@ -65,19 +69,19 @@ class Recipes:
         entries: Entries,
         code: Code,
         packages: Packages,
-        owns: Callable[[str], bool],
+        modules: Modules,
         *,
         count_versions: bool = True,
     ) -> None:
-        """``owns`` tells whether a module's source counts."""
+        """``count_versions`` makes versions of mentioned packages an ingredient."""
         self._catalog = catalog
         self._entries = entries
         self._code = code
         self._packages = packages
-        self._owns = owns
+        self._modules = modules
         self._count_versions = count_versions
         self._known: dict[str, Recipe] = {}
-        self._settings: dict[tuple[str, bool], tuple[str, CodeFingerprint | None]] = {}
+        self._settings: dict[tuple[str, bool], tuple[str, list[CodeFingerprint]]] = {}
 
     def of(self, node: Node) -> Recipe:
         """The node's recipe without inputs.
@@ -90,33 +94,57 @@ class Recipes:
         return self._known[node.name]
 
     def _make(self, node: Node) -> Recipe:
-        code = self._code.fingerprint(node.func)
+        parts = [self._code.fingerprint(node.func)]
         ingredients = {
-            "code": code.digest,
+            "code": parts[0].digest,
             "binding": digest_value([node._inputs, node._outputs]),
             "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         }
-        symbols = dict(code.symbols)
-        packages = set(code.packages)
-        files = set(code.files)
         leaves: dict[str, str] = {}
+        packages: set[str] = set()
         for name in sorted({*node.inputs, *node.outputs}):
             entry = self._entries[name]
             if entry.kind == "parameter":
                 ingredients[name] = self._parameter(name, leaves)
-                continue
-            word = "loading of" if name in node.inputs else "saving of"
-            digest, own = self._entry_settings(entry, loading=name in node.inputs)
-            ingredients[f"{word} {name}"] = digest
-            packages |= self._libraries(entry)
-            if own is not None:
-                symbols |= own.symbols
-                packages |= own.packages
-                files |= own.files
+            else:
+                word = "loading of" if name in node.inputs else "saving of"
+                digest, own = self._entry_settings(entry, loading=name in node.inputs)
+                ingredients[f"{word} {name}"] = digest
+                packages |= self._libraries(entry)
+                parts += own
+        if parts[0].imports_by_name:
+            named, foreign = self._named_code(leaves.values())
+            ingredients |= {f"code {name}": part.digest for name, part in named.items()}
+            packages |= foreign
+            parts += named.values()
+        packages = packages.union(*(part.packages for part in parts))
         if self._count_versions:
             versions = self._packages.versions(packages)
             ingredients |= {f"package {n}": v for n, v in versions.items()}
-        return Recipe(ingredients, leaves, symbols, frozenset(files))
+        return Recipe(
+            ingredients,
+            leaves,
+            {name: d for part in parts for name, d in part.symbols.items()},
+            frozenset().union(*(part.files for part in parts)),
+        )
+
+    def _named_code(
+        self, leaves: Iterable[str]
+    ) -> tuple[dict[str, CodeFingerprint], set[str]]:
+        """Code that parameters name by its import path, and packages of other such."""
+        named: dict[str, CodeFingerprint] = {}
+        foreign: set[str] = set()
+        for text in sorted({text for leaf in leaves for text in _texts(leaf)}):
+            top = text.partition(".")[0]
+            if not self._modules.owns(top):
+                if not _is_package(top):
+                    continue
+                if _is_installed(top):
+                    foreign.add(top)
+                    continue
+                self._modules.add(top)
+            named[text] = self._code.of_name(text.replace(":", "."))
+        return named, foreign
 
     def _parameter(self, name: str, leaves: dict[str, str]) -> str:
         try:
@@ -128,21 +156,23 @@ class Recipes:
 
     def _entry_settings(
         self, entry: Entry, *, loading: bool
-    ) -> tuple[str, CodeFingerprint | None]:
+    ) -> tuple[str, list[CodeFingerprint]]:
         key = (entry.name, loading)
         if key not in self._settings:
             settings = entry.loading_digest() if loading else entry.saving_digest()
-            owned = [path for path in _class_paths(entry) if self._owns(path)]
+            owned = [path for path in _class_paths(entry) if self._modules.owns(path)]
             parts = [self._code.of_name(path) for path in owned]
             if parts:
                 settings = digest_text(settings, *(part.digest for part in parts))
-            self._settings[key] = settings, _merge(parts)
+            self._settings[key] = settings, parts
         return self._settings[key]
 
     def _libraries(self, entry: Entry) -> set[str]:
         """Packages that the dataset's and the validator's classes come from."""
         tops = {path.partition(".")[0] for path in _class_paths(entry)}
-        foreign = {top for top in tops if not self._owns(top) and _is_package(top)}
+        foreign = {
+            top for top in tops if not self._modules.owns(top) and _is_package(top)
+        }
         return {*foreign, "kedro_datasets"} if entry.is_stored else set()
 
 
@@ -164,12 +194,23 @@ def _class_paths(entry: Entry) -> list[str]:
     return [path for path in found if isinstance(path, str) and path]
 
 
-def _merge(parts: list[CodeFingerprint]) -> CodeFingerprint | None:
-    if not parts:
-        return None
-    return CodeFingerprint(
-        digest="",
-        symbols={name: d for part in parts for name, d in part.symbols.items()},
-        packages=frozenset().union(*(part.packages for part in parts)),
-        files=frozenset().union(*(part.files for part in parts)),
+def _texts(leaf: str) -> Iterator[str]:
+    """Import paths among the texts of a parameter's JSON form."""
+    pending = [json.loads(leaf)]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, str) and _IMPORT_PATH.fullmatch(value):
+            yield value
+        elif isinstance(value, list):
+            pending.extend(value)
+        elif isinstance(value, dict):
+            pending.extend(value.values())
+
+
+def _is_installed(package: str) -> bool:
+    """Whether the package has a version, rather than lying beside the project."""
+    spec = importlib.util.find_spec(package)
+    places = (
+        [spec.origin or "", *(spec.submodule_search_locations or [])] if spec else []
     )
+    return any({"site-packages", "dist-packages"} & {*Path(p).parts} for p in places)

@@ -1,14 +1,20 @@
 """What a run says: its plan at the start, a line per node, a summary at the end."""
 
 import logging
+import shutil
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from .decisions import Action, Decision
+from .recipe import Recipe
 from .scheduler import Progress
 
 logger = logging.getLogger(__name__)
 
 _MOST_LINES = 60
+_MOST_REASONS = 2
+_LEAST_COLUMNS = 60
+_WORD_WIDTH = 8
 _NAME_WIDTH = 34
 _INGREDIENT_WIDTH = 48
 _WORDS: dict[Action, str] = {
@@ -30,15 +36,26 @@ def describe_plan(decisions: Sequence[Decision]) -> list[str]:
     if len(shown) > _MOST_LINES:
         shown = [d for d in shown if d.action != "skip"][:_MOST_LINES]
     width = min(_NAME_WIDTH, max((len(d.node.name) for d in shown), default=0))
-    lines = [_line(decision, width) for decision in shown]
+    lines = [line for decision in shown for line in _lines(decision, width)]
     hidden = len(decisions) - len(shown)
     return lines + ([f"and {hidden} more, mostly skipped"] if hidden else [])
 
 
-def _line(decision: Decision, width: int) -> str:
-    reasons = "; ".join(decision.reasons) or _REASONS.get(decision.action, "")
-    return (
-        f"{_WORDS[decision.action]:<8}{decision.node.name:<{width}}  {reasons}".rstrip()
+def _lines(decision: Decision, width: int) -> list[str]:
+    """The verdict with the first reasons, wrapped below themselves."""
+    shown = [*decision.reasons[:_MOST_REASONS]]
+    if len(decision.reasons) > _MOST_REASONS:
+        shown.append(f"{len(decision.reasons) - _MOST_REASONS} more")
+    reasons = "; ".join(shown) or _REASONS.get(decision.action, "")
+    head = f"{_WORDS[decision.action]:<{_WORD_WIDTH}}{decision.node.name:<{width}}  "
+    columns = max(shutil.get_terminal_size().columns, _LEAST_COLUMNS) - 1
+    return textwrap.wrap(
+        head + reasons,
+        columns,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
     )
 
 
@@ -75,8 +92,8 @@ def describe_size(num_bytes: float) -> str:
 
 def describe_decision(decision: Decision) -> list[str]:
     """Everything that is known of one node: verdict, receipt and recipe."""
-    width = len(decision.node.name)
-    lines = [_line(decision, width)]
+    lines = [f"{_WORDS[decision.action]:<{_WORD_WIDTH}}{decision.node.name}"]
+    lines += [f"  {reason}" for reason in decision.reasons]
     if decision.receipt is not None:
         seconds = describe_seconds(decision.receipt.seconds)
         lines.append(f"last run: {decision.receipt.run_id}, {seconds}")
@@ -88,8 +105,16 @@ def describe_decision(decision: Decision) -> list[str]:
         mark = " " if before.get(name, digest) == digest else "*"
         lines.append(f"{mark} {name:<{_INGREDIENT_WIDTH}} {digest[:12]}")
         if name == "code":
-            lines += [f"    {symbol}" for symbol in recipe.symbols]
+            lines += _describe_symbols(decision, recipe)
     return lines
+
+
+def _describe_symbols(decision: Decision, recipe: Recipe) -> list[str]:
+    before = decision.receipt.symbols if decision.receipt else recipe.symbols
+    return [
+        f"{' ' if before.get(name) == recipe.symbols.get(name) else '*'}   {name}"
+        for name in sorted({*recipe.symbols, *before})
+    ]
 
 
 class Report(Progress):

@@ -57,6 +57,15 @@ class _References(ast.NodeVisitor):
         if isinstance(node.ctx, ast.Load) or self._is_global(node.id):
             self._look_up(node.id, ())
 
+    def visit_Call(self, node: ast.Call) -> None:
+        module = _imported_text(node)
+        if module is None:
+            self.generic_visit(node)
+            return
+        self.found.add((f"@{module}",))  # import_module("json") hides nothing
+        for argument in (*node.args[1:], *(k.value for k in node.keywords)):
+            self.visit(argument)
+
     def visit_Attribute(self, node: ast.Attribute) -> None:
         attributes: list[str] = []
         value: ast.expr = node
@@ -239,3 +248,13 @@ def _walrus_names(node: ast.AST) -> set[str]:
         for inner in ast.walk(node)
         if isinstance(inner, ast.NamedExpr) and isinstance(inner.target, ast.Name)
     }
+
+
+def _imported_text(node: ast.Call) -> str | None:
+    """``"a.b"`` of ``import_module("a.b")``."""
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    argument = node.args[0] if node.args else None
+    if name != "import_module" or not isinstance(argument, ast.Constant):
+        return None
+    text = argument.value
+    return text if isinstance(text, str) and not text.startswith(".") else None

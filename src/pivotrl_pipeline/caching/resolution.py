@@ -1,0 +1,261 @@
+"""What names stand for, and everything that can be reached from one.
+
+Names are followed through imports to the symbols of the packages whose source counts;
+of other packages only the name is kept. Where the reach cannot be known (``eval``, a
+module used as a value) everything it could be counts.
+"""
+
+import builtins
+from collections.abc import Collection, Iterable
+
+from .modules import Modules
+from .reach import EFFECT, FILE, IMPORT, Reach, Unit, package_of
+from .scopes import Chain
+from .syntax import ModuleSyntax, Symbol
+from .values import digest_text
+
+_DYNAMIC_BUILTINS = {"eval", "exec", "globals"}
+_IMPORTING = ("importlib.import_module", "kedro.utils.load_obj")
+_DYNAMIC_CALLS = ("runpy.", "pkgutil.", "importlib.util.module_from_spec")
+_RESOURCES = ("importlib.resources", "importlib_resources", "pkgutil.get_data")
+_DOCUMENTATION = ("inspect.getdoc", "inspect.cleandoc", "inspect.getsource")
+
+
+class Resolver:
+    """Names of the packages whose source counts."""
+
+    def __init__(self, modules: Modules, named_imports: Collection[str] = ()) -> None:
+        """Reads modules as they are met.
+
+        Args:
+            modules: The packages.
+            named_imports: Functions, as ``package.module.name``, that import only
+                what a parameter of the node names; any other function that imports
+                by a computed name makes the whole project count.
+        """
+        self._modules = modules
+        self._named_imports = frozenset(named_imports)
+        self._reach: dict[Unit, Reach] = {}
+        self._touches: dict[Unit, set[Unit]] = {}
+
+    def state(self) -> str:
+        """Changes with which modules there are, and with how names are followed."""
+        names = (*self._modules.names(), "", *sorted(self._named_imports))
+        return f"{self._modules.version()}:{digest_text(*names)}"
+
+    def find(self, dotted: str) -> Reach:
+        """What ``package.module.name`` stands for."""
+        top, _, rest = dotted.partition(".")
+        return self._target("@" + top, tuple(rest.split(".")) if rest else ())
+
+    def methods(self, dotted: str) -> set[str]:
+        """Names that a class defines, or inherits from a class whose source counts."""
+        found: set[str] = set()
+        pending = self.find(dotted).units
+        seen: set[Unit] = set()
+        while pending:
+            module, name = unit = pending.pop()
+            syntax = self._modules.syntax(module)
+            if unit in seen or syntax is None or name not in syntax.symbols:
+                continue
+            seen.add(unit)
+            found.update(syntax.symbols[name].methods)
+            for base in syntax.symbols[name].bases:
+                pending |= self.resolve(module, base).units
+        return found
+
+    def closure(self, start: Reach) -> Reach:
+        """Everything that can be reached, with what importing it registers there."""
+        total = Reach()
+        total.add(start)
+        pending = set(start.units)
+        while pending:
+            while pending:
+                reach = self._reach_of(pending.pop())
+                pending |= reach.units - total.units
+                total.add(reach)
+            if total.is_dynamic:
+                pending = {(name, FILE) for name in self._modules.names()}
+            pending |= {
+                effect
+                for effect, target in total.effects
+                if not self._touched(target).isdisjoint(total.units)
+            }
+            pending -= total.units
+            total.units |= pending
+        return total
+
+    def _touched(self, callee: Unit) -> set[Unit]:
+        """What calling something on import may change: all that it reaches."""
+        if callee not in self._touches:
+            self._touches[callee] = {callee}  # in case it reaches itself
+            units = self.closure(Reach(units={callee})).units
+            self._touches[callee] = {unit for unit in units if unit[1] != IMPORT}
+        return self._touches[callee]
+
+    def _reach_of(self, unit: Unit) -> Reach:
+        if unit not in self._reach:
+            module, name = unit
+            syntax = self._modules.syntax(module)
+            reach = Reach()
+            if syntax is not None and name == IMPORT:
+                self._add_import(module, syntax, reach)
+            elif syntax is not None:
+                reach.units.add((module, IMPORT))
+                if not symbols_of(syntax, name) and name != FILE:
+                    reach.units.add((module, FILE))  # bound in a way not seen
+                for symbol in symbols_of(syntax, name):
+                    for chain in symbol.references:
+                        reach.add(self.resolve(module, chain))
+            if ".".join(unit) not in self._named_imports:
+                reach.is_dynamic |= reach.imports_by_name
+            self._reach[unit] = reach
+        return self._reach[unit]
+
+    def _add_import(self, module: str, syntax: ModuleSyntax, reach: Reach) -> None:
+        """Importing a module runs its effects and imports further modules."""
+        for index, symbol in enumerate(syntax.effects):
+            effect = (module, f"{EFFECT} {index}")
+            if not self._add_effect(module, effect, symbol.callees, reach):
+                reach.units.add(effect)
+        for name, symbol in syntax.symbols.items():
+            callees = [*symbol.callees, *self._registering_bases(module, symbol)]
+            self._add_effect(module, (module, name), callees, reach)
+        parents = module.split(".")[:-1]
+        executed = [".".join(parents[: i + 1]) for i in range(len(parents))]
+        for name in (*syntax.executed, *executed):
+            self._add_executed(name, reach)
+
+    def _add_effect(
+        self, module: str, effect: Unit, callees: Iterable[Chain], reach: Reach
+    ) -> bool:
+        """Notes that an effect matters to who reaches what its callees touch.
+
+        Returns:
+            Whether all of it is known: no callee lies outside of the source.
+        """
+        targets = [self.resolve(module, chain).units for chain in callees]
+        reach.effects |= {(effect, unit) for units in targets for unit in units}
+        return bool(targets) and all(targets)
+
+    def _registering_bases(self, module: str, symbol: Symbol) -> list[Chain]:
+        """Base classes that are told of each class derived from them."""
+        return [
+            base
+            for base in symbol.bases
+            if any(
+                "__init_subclass__" in self.methods(".".join(unit))
+                for unit in self.resolve(module, base).units
+            )
+        ]
+
+    def _add_executed(self, module: str, reach: Reach) -> None:
+        if not self._modules.owns(module):
+            return
+        parts = module.split(".")
+        for count in range(1, len(parts) + 1):
+            name = ".".join(parts[:count])
+            if self._modules.path(name) is not None:
+                reach.units.add((name, IMPORT))
+
+    def resolve(self, module: str, chain: Chain) -> Reach:
+        """What a dotted name, looked up in a module, stands for."""
+        first, rest = chain[0], tuple(chain[1:])
+        reach = Reach()
+        reach.reads_documentation = "__doc__" in chain
+        reach.is_dynamic = "__subclasses__" in chain
+        if first == "":
+            return reach
+        if first[0] == "!":
+            self._add_executed(first[1:], reach)
+            return reach
+        if first[0] == "@":
+            reach.add(self._target(first, rest))
+            return reach
+        syntax = self._modules.syntax(module)
+        if syntax is None:
+            return reach
+        if first in syntax.symbols:
+            reach.units.add((module, first))
+        if first in syntax.imports:
+            reach.add(self._target(syntax.imports[first], rest))
+        elif first == "__file__":
+            reach.resources.add(module)
+        elif first not in syntax.symbols:
+            if hasattr(builtins, first):
+                reach.is_dynamic |= first in _DYNAMIC_BUILTINS
+                reach.imports_by_name = first == "__import__"
+            else:
+                reach.add(self._star(syntax, first, rest))
+        return reach
+
+    def _star(self, syntax: ModuleSyntax, name: str, rest: Chain) -> Reach:
+        reach = Reach()
+        for source in syntax.stars:
+            if not self._modules.owns(source):
+                reach.packages |= package_of(source)
+                continue
+            outline = self._modules.syntax(source)
+            if outline and (name in outline.symbols or name in outline.imports):
+                reach.add(self.resolve(source, (name, *rest)))
+        return reach
+
+    def _target(self, target: str, attributes: Chain) -> Reach:
+        """What an import target with further attributes stands for."""
+        module, _, name = target[1:].partition(":")
+        rest = [*([name] if name else []), *attributes]
+        if not self._modules.owns(module):
+            return _foreign(".".join((module, *rest)))
+        while True:
+            syntax = self._modules.syntax(module)
+            here = f"{module}.{rest[0]}" if rest else ""
+            if syntax and rest and _shows(syntax, module, rest[0]):
+                return self.resolve(module, tuple(rest))
+            if not rest or not self._modules.exists(here):
+                break
+            module, rest = here, rest[1:]
+        return self._leftover(module, syntax, rest)
+
+    def _leftover(
+        self, module: str, syntax: ModuleSyntax | None, rest: list[str]
+    ) -> Reach:
+        """A module itself, or a name that its source does not show."""
+        reach = Reach()
+        if rest and rest[0] in {"__name__", "__version__", "__all__"}:
+            reach.units.add((module, IMPORT))
+        elif rest and rest[0] == "__file__":
+            reach.resources.add(module)
+        elif rest and syntax and "__getattr__" in syntax.symbols:
+            reach.units.add((module, "__getattr__"))
+        elif rest and syntax and syntax.stars:
+            reach = self._star(syntax, rest[0], tuple(rest[1:]))
+            reach.units.add((module, IMPORT))
+        else:
+            reach.units.add((module, FILE))
+        return reach
+
+
+def _shows(syntax: ModuleSyntax, module: str, name: str) -> bool:
+    """Whether the module's source binds the name to more than its own submodule."""
+    target = syntax.imports.get(name)
+    return name in syntax.symbols or target not in {None, f"@{module}:{name}"}
+
+
+def symbols_of(syntax: ModuleSyntax, name: str) -> list[Symbol]:
+    """The symbols that a unit of the module consists of."""
+    if name == FILE:
+        return [*syntax.symbols.values(), *syntax.effects]
+    if name.startswith(EFFECT):
+        return [syntax.effects[int(name.removeprefix(EFFECT))]]
+    return [syntax.symbols[name]] if name in syntax.symbols else []
+
+
+def _foreign(dotted: str) -> Reach:
+    """A name of a package whose source does not count."""
+    return Reach(
+        packages=package_of(dotted),
+        imports_by_name=dotted.startswith(_IMPORTING),
+        is_dynamic=dotted.startswith(_DYNAMIC_CALLS)
+        and not dotted.startswith(_RESOURCES),
+        reads_documentation=dotted.startswith(_DOCUMENTATION),
+    )
