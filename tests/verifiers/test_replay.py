@@ -78,23 +78,22 @@ def test_another_way_to_the_same_place_passes() -> None:
     assert verdict == Verdict(1.0, VerdictReason.EQUIVALENT)
 
 
-def _customer_with_a_name_of_her_own() -> tuple[State, Customer, Customer]:
+def _customer_with_a_name_of_her_own() -> tuple[State, Customer]:
     for seed in SEEDS:
         customers = make_scenario("short", seed).world.customers
         names = [customer.name for customer in customers]
         for customer in customers:
             if names.count(customer.name) == 1:
-                other = next(each for each in customers if each is not customer)
-                return _turns(seed)[0][0], customer, other
+                return _turns(seed)[0][0], customer
     raise AssertionError("every name of every world repeats")
 
 
 def test_customer_found_by_mail_is_the_one_found_by_name() -> None:
-    state, unique, other = _customer_with_a_name_of_her_own()
+    state, unique = _customer_with_a_name_of_her_own()
     by_name = _calls(("find_customer", {"name": unique.name}))
 
     by_mail = _calls(("find_customer", {"email": unique.email}))
-    of_another = _calls(("find_customer", {"email": other.email}))
+    of_another = _calls(("find_customer", {"email": "nobody@example.org"}))
 
     assert VERIFIER.verify(state, by_name, by_mail).reward == 1.0
     assert VERIFIER.verify(state, by_name, of_another).reward == 0.0
