@@ -1,20 +1,33 @@
 """The pipelines by name."""
 
-from kedro.framework.project import find_pipelines
 from kedro.pipeline import Pipeline
 
-PIVOT_STAGES = (
-    "ingestion",
-    "rollout_sampling",
-    "variance_computation",
-    "pivot_selection",
-    "rl_update",
-    "ood_evaluation",
+from pivotrl_pipeline.pipelines import (
+    demonstrations,
+    ingestion,
+    ood_evaluation,
+    pivot_selection,
+    rl_update,
+    rollout_sampling,
+    variance_computation,
 )
+
+PIVOT_STAGES = (
+    ingestion,
+    rollout_sampling,
+    variance_computation,
+    pivot_selection,
+    rl_update,
+    ood_evaluation,
+)
+OTHERS = (demonstrations,)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Each pipeline under its own name; ``pivot`` is the six stages and the default."""
-    pipelines = find_pipelines(raise_errors=True)
-    pivot = sum((pipelines[stage] for stage in PIVOT_STAGES), Pipeline([]))
+    pipelines = {
+        module.__name__.rpartition(".")[2]: module.create_pipeline()
+        for module in (*PIVOT_STAGES, *OTHERS)
+    }
+    pivot = sum((module.create_pipeline() for module in PIVOT_STAGES), Pipeline([]))
     return {**pipelines, "pivot": pivot, "__default__": pivot}

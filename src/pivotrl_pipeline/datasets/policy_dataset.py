@@ -9,7 +9,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from pivotrl_pipeline.policies.fingerprint import LINEAGE_FILE, fingerprint_folder
-from pivotrl_pipeline.policies.hub import fetch_policy
+from pivotrl_pipeline.policies.hub import fetch_policy, identify_cached
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy, write_policy_folder
 
@@ -83,6 +83,12 @@ class PolicyDataset(AbstractDataset[TrainedPolicy, PolicyCheckpoint]):
         finally:
             shutil.rmtree(part, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
+
+    def fingerprint(self) -> str | None:
+        """A hub's commit; None for a folder, whose files are what counts."""
+        if self._hub_id is None:
+            return None
+        return identify_cached(self._hub_id, self._revision)
 
     def _folder(self) -> Path:
         if self._filepath is None:

@@ -28,3 +28,12 @@ def fetch_policy(hub_id: str, revision: str | None) -> PolicyCheckpoint:
             f"check the name and the network, or give a folder in `filepath`."
         ) from error
     return PolicyCheckpoint(folder, f"{hub_id}@{Path(folder).name}")
+
+
+def identify_cached(hub_id: str, revision: str | None) -> str:
+    """The model's commit as far as it is known without a network."""
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(hub_id, "config.json", revision=revision)
+    commit = Path(config).parent.name if isinstance(config, str) else revision
+    return f"{hub_id}@{commit}"

@@ -37,6 +37,24 @@ def load_policy(location: str, parameters: PolicyParameters) -> "TransformersPol
         raise PolicyError(f"{folder}: {error}") from error
 
 
+def load_chat_template(location: str, parameters: PolicyParameters) -> "ChatTemplate":
+    """What renders states for the policy in a folder; its weights are not read.
+
+    Raises:
+        PolicyError: As `load_policy`, but for the weights.
+    """
+    from pivotrl_pipeline.policies.templates import ChatTemplate
+
+    folder = _find_folder(location)
+    _check_files(folder)
+    try:
+        with _quiet_transformers():
+            tokenizer = _load_tokenizer(folder)
+            return ChatTemplate(tokenizer, reasoning=parameters.reasoning)
+    except PolicyError as error:
+        raise PolicyError(f"{folder}: {error}") from error
+
+
 def _find_folder(location: str) -> Path:
     folder = Path(location)
     if folder.is_dir():
@@ -123,7 +141,8 @@ def _load_model(folder: Path, parameters: PolicyParameters) -> "PreTrainedModel"
             "config.json and the weights belong together."
         )
     torch.nn.Module.to(model, device)
-    return model.train(False)
+    model.train(False)
+    return model
 
 
 def _find_device(name: str) -> "torch.device":

@@ -66,6 +66,29 @@ class ChatTemplate:
         Raises:
             PolicyError: If the template fails or would lose a part of the state.
         """
+        return self._tokenize(self._render_text(state))
+
+    def measure(self, states: Sequence[State]) -> list[int]:
+        """Token counts of `render`, each shared beginning tokenised once.
+
+        Args:
+            states: Of one trajectory, in the order of its turns.
+        """
+        texts = [self._render_text(state) for state in states]
+        longest = max(texts, key=len, default="")
+        encoding = self._tokenizer(
+            longest, add_special_tokens=False, return_offsets_mapping=True
+        )
+        starts = [start for start, _ in encoding["offset_mapping"]] + [len(longest)]
+        position_of = {start: index for index, start in reversed([*enumerate(starts)])}
+        return [
+            position_of[len(text)]
+            if longest.startswith(text) and len(text) in position_of
+            else len(self._tokenize(text))
+            for text in texts
+        ]
+
+    def _render_text(self, state: State) -> str:
         messages = select_reasoning(state.prefix, self._reasoning)
         lost = sorted(find_contents(messages) & self.facts.lost)
         if lost:
@@ -74,11 +97,13 @@ class ChatTemplate:
                 "state has; use a policy whose template does, or leave such "
                 "trajectories out."
             )
-        text = self._apply(
+        return self._apply(
             convert_messages(messages, with_objects=self.facts.takes_objects),
             [tool.schema for tool in state.tools],
             True,
         )
+
+    def _tokenize(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 

@@ -248,7 +248,9 @@ def test_states_are_measured_where_a_tokenizer_is_at_hand() -> None:
     result = _ingest([_row("a"), _row("b")])
 
     measured = measure_prompts(
-        result.trajectories, result.pivot_candidates, lambda state: len(state.prefix)
+        result.trajectories,
+        result.pivot_candidates,
+        lambda states: [len(state.prefix) for state in states],
     )
 
     # each state is the one question before the turn

@@ -1,6 +1,6 @@
 """How long the states are, once a tokenizer is at hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -11,21 +11,19 @@ from pivotrl_pipeline.records.trajectories import State
 def measure_prompts(
     trajectories: pd.DataFrame,
     pivot_candidates: pd.DataFrame,
-    count_tokens: Callable[[State], int],
+    measure: Callable[[Sequence[State]], Sequence[int]],
 ) -> pd.DataFrame:
     """`pivot_candidates` with ``prompt_tokens`` filled in.
 
     Args:
         trajectories: The table.
         pivot_candidates: The table.
-        count_tokens: Tokens of a state as a policy renders it.
+        measure: Tokens of each of a trajectory's states as a policy renders them.
     """
-    lengths = {
-        candidate.candidate_id: count_tokens(
-            trajectory.state_before(candidate.message_index)
-        )
-        for trajectory, candidates in group_candidates(trajectories, pivot_candidates)
-        for candidate in candidates
-    }
+    lengths: dict[str, int] = {}
+    for trajectory, candidates in group_candidates(trajectories, pivot_candidates):
+        counts = measure([trajectory.state_before(c.message_index) for c in candidates])
+        ids = [candidate.candidate_id for candidate in candidates]
+        lengths.update(zip(ids, counts, strict=True))
     measured = pivot_candidates["candidate_id"].map(lengths).astype("Int64")
     return pivot_candidates.assign(prompt_tokens=measured)

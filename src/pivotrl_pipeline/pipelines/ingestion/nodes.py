@@ -2,16 +2,32 @@
 
 import pandas as pd
 
-from pivotrl_pipeline.formats.ingestion import ingest
+from pivotrl_pipeline.formats.ingestion import ingest, prompt_lengths
 from pivotrl_pipeline.formats.ingestion.conversion import IngestionSettings
 from pivotrl_pipeline.parameters.ingestion import IngestionParameters
+from pivotrl_pipeline.parameters.policy import PolicyParameters
+from pivotrl_pipeline.policies.loading import load_chat_template
 from pivotrl_pipeline.records.messages import JsonValue
+from pivotrl_pipeline.records.policies import PolicyCheckpoint
 
 
 def ingest_trajectories(
     raw_trajectories: object, raw_tools: JsonValue, parameters: IngestionParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """`trajectories`, `pivot_candidates` (every turn) and `rejected_trajectories`."""
+    """`trajectories`, `unmeasured_candidates` and `rejected_trajectories`."""
     settings = IngestionSettings(**parameters.model_dump())
     tables = ingest.ingest_trajectories(raw_trajectories, raw_tools, settings)
     return tables.trajectories, tables.pivot_candidates, tables.rejected_trajectories
+
+
+def measure_prompts(
+    trajectories: pd.DataFrame,
+    unmeasured_candidates: pd.DataFrame,
+    initial_policy: PolicyCheckpoint,
+    policy_parameters: PolicyParameters,
+) -> pd.DataFrame:
+    """`pivot_candidates`: every turn, with the length of its state."""
+    template = load_chat_template(initial_policy.location, policy_parameters)
+    return prompt_lengths.measure_prompts(
+        trajectories, unmeasured_candidates, template.measure
+    )

@@ -2,7 +2,10 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from pivotrl_pipeline.pipelines.ingestion.nodes import ingest_trajectories
+from pivotrl_pipeline.pipelines.ingestion.nodes import (
+    ingest_trajectories,
+    measure_prompts,
+)
 
 
 def create_pipeline() -> Pipeline:
@@ -12,8 +15,23 @@ def create_pipeline() -> Pipeline:
             Node(
                 func=ingest_trajectories,
                 inputs=["raw_trajectories", "raw_tools", "params:ingestion"],
-                outputs=["trajectories", "pivot_candidates", "rejected_trajectories"],
+                outputs=[
+                    "trajectories",
+                    "unmeasured_candidates",
+                    "rejected_trajectories",
+                ],
                 name="ingest_trajectories",
+            ),
+            Node(
+                func=measure_prompts,
+                inputs={
+                    "trajectories": "trajectories",
+                    "unmeasured_candidates": "unmeasured_candidates",
+                    "initial_policy": "initial_policy",
+                    "policy_parameters": "params:policy",
+                },
+                outputs="pivot_candidates",
+                name="measure_prompts",
             ),
         ]
     )

@@ -18,7 +18,7 @@ from pivotrl_pipeline.rl import update
 from pivotrl_pipeline.rl.lineage import describe_lineage
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
 from pivotrl_pipeline.rl.turns import make_update_turns
-from pivotrl_pipeline.verifiers import build_verifier
+from pivotrl_pipeline.verifiers.build import build_verifier
 
 
 def update_policy(

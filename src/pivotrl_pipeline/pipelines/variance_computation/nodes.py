@@ -11,7 +11,7 @@ from pivotrl_pipeline.records.frames import (
     records_to_table,
 )
 from pivotrl_pipeline.selection import statistics, verification
-from pivotrl_pipeline.verifiers import build_verifier
+from pivotrl_pipeline.verifiers.build import build_verifiers
 
 
 def verify_rollouts(
@@ -24,7 +24,7 @@ def verify_rollouts(
     judged = verification.verify_rollouts(
         parse_rollouts(rollouts),
         group_candidates(trajectories, pivot_candidates),
-        {name: build_verifier(each) for name, each in parameters.verifiers.items()},
+        build_verifiers(parameters.verifiers),
     )
     return records_to_table(judged)
 
