@@ -5,6 +5,8 @@ from typing import Literal
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from pivotrl_pipeline.rl.advantages import compute_advantages, find_informative_groups
@@ -152,3 +154,74 @@ def test_groups_with_two_different_judged_rewards_are_informative() -> None:
     informative = find_informative_groups(rewards, judged_mask)
 
     assert informative.tolist() == [True, False, False]
+
+
+def slow_advantages(
+    rewards: list[list[float | None]],
+    baseline: str,
+    std_scope: str,
+    std_ddof: int,
+    std_epsilon: float,
+) -> list[list[float]]:
+    def std_of(values: list[float]) -> float:
+        if len(values) <= std_ddof or len(set(values)) < 2:
+            return 0.0
+        mean = sum(values) / len(values)
+        squares = sum((value - mean) ** 2 for value in values)
+        return math.sqrt(squares / (len(values) - std_ddof))
+
+    everything = [r for group in rewards for r in group if r is not None]
+    result = []
+    for group in rewards:
+        judged = [r for r in group if r is not None]
+        row = []
+        for index, reward in enumerate(group):
+            if reward is None or len(set(judged)) < 2:
+                row.append(0.0)
+                continue
+            others = [r for j, r in enumerate(group) if r is not None and j != index]
+            compared = others if baseline == "leave_one_out" else judged
+            advantage = reward - sum(compared) / len(compared)
+            std = {
+                "group": std_of(compared),
+                "batch": std_of(everything),
+                "none": 0.0,
+            }[std_scope]
+            row.append(advantage / (std + std_epsilon) if std > 0 else advantage)
+        result.append(row)
+    return result
+
+
+REWARDS = st.one_of(st.none(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]))
+
+
+@given(
+    rewards=st.integers(1, 6).flatmap(
+        lambda size: st.lists(
+            st.lists(REWARDS, min_size=size, max_size=size), min_size=1, max_size=4
+        )
+    ),
+    baseline=st.sampled_from(["group_mean", "leave_one_out"]),
+    std_scope=st.sampled_from(["group", "batch", "none"]),
+    std_ddof=st.sampled_from([0, 1]),
+    std_epsilon=st.sampled_from([0.0, 1e-4]),
+)
+@settings(max_examples=60, deadline=None)
+def test_advantages_agree_with_an_explicit_loop(
+    rewards: list[list[float | None]],
+    baseline: Literal["group_mean", "leave_one_out"],
+    std_scope: Literal["group", "batch", "none"],
+    std_ddof: Literal[0, 1],
+    std_epsilon: float,
+) -> None:
+    advantages = advantages_of(
+        rewards,
+        baseline=baseline,
+        std_scope=std_scope,
+        std_ddof=std_ddof,
+        std_epsilon=std_epsilon,
+    )
+
+    expected = slow_advantages(rewards, baseline, std_scope, std_ddof, std_epsilon)
+    flat = [value for row in expected for value in row]
+    assert advantages.flatten().tolist() == pytest.approx(flat, abs=1e-9)

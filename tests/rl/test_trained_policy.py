@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tests.rl.toys import make_model
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -65,6 +66,16 @@ def test_a_written_policy_is_loaded_as_it_was_trained(
         assert written == (source / name).read_bytes()
 
 
+def test_tied_weights_are_written_once(source: Path, tmp_path: Path) -> None:
+    trained = make_trained(source)
+
+    write_policy_folder(trained, tmp_path / "trained")
+
+    written = load_file(tmp_path / "trained/model.safetensors")
+    assert "lm_head.weight" in trained.state_dict
+    assert set(trained.state_dict) - set(written) == {"lm_head.weight"}
+
+
 def test_equal_weights_give_equal_bytes(source: Path, tmp_path: Path) -> None:
     for name in ("first", "second"):
         write_policy_folder(make_trained(source), tmp_path / name)
@@ -106,5 +117,5 @@ def test_a_source_that_was_replaced_is_refused(source: Path, tmp_path: Path) -> 
     config["layer_types"] = ["full_attention"] * 3
     path.write_text(json.dumps(config), encoding="utf-8")
 
-    with pytest.raises(PolicyError, match=r"'model\.layers\.2.*same names"):
+    with pytest.raises(PolicyError, match=r"'model\.layers\.2.*same names and shapes"):
         write_policy_folder(make_trained(source), tmp_path / "trained")

@@ -148,10 +148,6 @@ class Learner:
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
 
-    def load_weights(self, weights: dict[str, Tensor]) -> None:
-        """Sets the policy's weights to those of `copy_weights`."""
-        self._model.load_state_dict(weights)
-
     def _add_gradient(self, part: _Part, batch: UpdateBatch, sums: _Sums) -> None:
         logprobs = self._compute_logprobs(self._model, part)
         if part.rollout_logprobs is None:

@@ -60,18 +60,16 @@ def write_policy_folder(trained: TrainedPolicy, folder: Path) -> None:
             other weights than were trained.
     """
     source = Path(trained.source_location)
-    model = _build_architecture(source, trained.state_dict)
+    model = _build_model(source, trained.state_dict)
     tokenizer_files = _find_tokenizer_files(source)
     with _without_progress_bars():
-        model.save_pretrained(folder, state_dict=dict(trained.state_dict))
+        model.save_pretrained(folder)
     for file in tokenizer_files:
         shutil.copyfile(file, folder / file.name)
 
 
-def _build_architecture(
-    source: Path, weights: "Mapping[str, Tensor]"
-) -> "PreTrainedModel":
-    """The source's model without memory for its weights."""
+def _build_model(source: Path, weights: "Mapping[str, Tensor]") -> "PreTrainedModel":
+    """The source's architecture around the weights, which are not copied."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
@@ -87,13 +85,17 @@ def _build_architecture(
         model: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
             config, dtype=dtypes.pop()
         )
-    different = sorted(set(model.state_dict()) ^ set(weights))
+    expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    found = {name: tensor.shape for name, tensor in weights.items()}
+    different = sorted(name for name, _ in expected.items() ^ found.items())
     if different:
         raise PolicyError(
             f"{source}: the architecture and the trained weights differ in "
-            f"{', '.join(map(repr, different[:5]))}; expected the same names: has the "
-            f"folder been replaced since training?"
+            f"{', '.join(map(repr, dict.fromkeys(different[:5])))}; expected the same "
+            f"names and shapes: has the folder been replaced since training?"
         )
+    model.load_state_dict(weights, assign=True)
+    model.tie_weights()  # a tied weight is written once
     if (source / "generation_config.json").is_file():
         model.generation_config = GenerationConfig.from_pretrained(source)
     return model
