@@ -130,6 +130,33 @@ def test_codes_and_names_are_facts_where_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sampled", "reward"),
+    [
+        ("O2 is ordered and O1 is canceled.", 1.0),
+        ("1) O1: cancelled 2) O2 placed", 0.0),
+        ("1) O1 cancelled 2) O2 placed", 1.0),
+        ("Order O2 cancelled, order O1 placed.", 0.0),
+        ("Orders O1 and O2: cancelled, placed.", 0.0),
+    ],
+)
+def test_several_outcomes_are_told_of_the_same_things(
+    sampled: str, reward: float
+) -> None:
+    verdict = _judge("Order O1 cancelled, order O2 placed.", sampled)
+
+    assert verdict.reward == reward
+
+
+def test_outcome_may_be_a_phrase() -> None:
+    rule = {**FACTS, "outcomes": [["no such order"], ["no such customer", "unknown"]]}
+
+    assert _judge("No such customer.", "No, unknown customer!", rule).reward == 1.0
+    assert _judge("No such customer.", "No such order.", rule).detail == (
+        "another outcome"
+    )
+
+
+@pytest.mark.parametrize(
     ("kind", "sampled", "reward"),
     [
         # demonstrated "red lamp costs forty" (the article does not count)

@@ -174,8 +174,9 @@ class FactsMessage(FrozenParameters):
     """`forbid`: no fact that the demonstrated message lacks; `known`: none that the
     state lacks either."""
     outcomes: tuple[tuple[str, ...], ...]
-    """Groups of words that report the same outcome ([placed, ordered]); both messages
-    must report the same groups."""
+    """Groups of words or phrases that report the same outcome ([placed, ordered], [out
+    of stock, sold out]); both messages must report the same groups and, where there
+    are several, of the same things."""
     min_token_f1: float = Field(ge=0, le=1)
     """Word overlap below which a message fails although its facts agree."""
     min_token_f1_without_facts: float = Field(ge=0, le=1)

@@ -6,6 +6,7 @@ agree too: "order O12 is placed" and "order O12 could not be placed" share all f
 """
 
 import re
+from functools import lru_cache
 
 from pivotrl_pipeline.parameters.comparators import FactsMessage
 from pivotrl_pipeline.records.messages import Message
@@ -31,6 +32,7 @@ _COURTESY = re.compile(
     r"\b(?:anything|something) (?:else|more|further)\b|\belse i can\b"
     r"|\bhow (?:else )?(?:can|may) i (?:help|assist)\b|\bhelp you with\b"
 )
+_CLAUSE_END = re.compile(r"[;,\n]|[.!?:](?=\s|$)|\band\b|(?<!\S)\(?\d{1,2}\)(?=\s)")
 _SENTENCE_END = re.compile(r"(?<=[.!?\n])")
 
 
@@ -39,23 +41,22 @@ class FactsComparison:
 
     def __init__(self, rule: FactsMessage) -> None:
         self._rule = rule
-        self._outcome_by_word = {
-            word.casefold(): index
-            for index, words in enumerate(rule.outcomes)
-            for word in words
-        }
+        self._outcomes = tuple(
+            tuple(f" {' '.join(split_words(phrase))} " for phrase in phrases)
+            for phrases in rule.outcomes
+        )
 
     def verdict(self, state: State, demonstrated: str, text: str) -> Verdict:
         """EQUIVALENT, FACT_MISMATCH or MESSAGE_MISMATCH, with what differs."""
         if len(text) > max(MAX_CHARACTERS, 2 * len(demonstrated)):
             detail = f"{len(text)} characters, demonstrated {len(demonstrated)}"
             return Verdict(0.0, VerdictReason.MESSAGE_MISMATCH, detail)
-        expected, found = extract_facts(demonstrated), extract_facts(text)
+        expected, found = _extract_demonstrated(demonstrated), extract_facts(text)
         difference = self._difference_of_facts(state, expected, found)
         if difference is not None:
             return Verdict(0.0, VerdictReason.FACT_MISMATCH, difference)
         left, right = split_words(demonstrated), split_words(text)
-        if self._outcomes(left) != self._outcomes(right):
+        if not self._same_outcomes(demonstrated, left, text, right):
             return Verdict(0.0, VerdictReason.FACT_MISMATCH, "another outcome")
         if refuses(demonstrated) != refuses(text):
             return Verdict(0.0, VerdictReason.MESSAGE_MISMATCH, "refusal against none")
@@ -91,12 +92,37 @@ class FactsComparison:
                 return f"{kind} added: {', '.join(added)[:120]}"
         return None
 
-    def _outcomes(self, words: list[str]) -> set[int]:
+    def _same_outcomes(
+        self, demonstrated: str, left: list[str], text: str, right: list[str]
+    ) -> bool:
+        reported = self._find_outcomes(left)
+        if reported != self._find_outcomes(right):
+            return False
+        # "O1 cancelled, O2 placed" and "O2 cancelled, O1 placed" report the same two.
+        return len(reported) < 2 or self._claims(demonstrated) == self._claims(text)
+
+    def _find_outcomes(self, words: list[str]) -> set[int]:
+        said = f" {' '.join(words)} "
         return {
-            self._outcome_by_word[word]
-            for word in words
-            if word in self._outcome_by_word
+            index
+            for index, phrases in enumerate(self._outcomes)
+            if any(phrase in said for phrase in phrases)
         }
+
+    def _claims(self, text: str) -> set[tuple[int, str]]:
+        """Which outcome is reported of which id or number, clause by clause."""
+        claims: set[tuple[int, str]] = set()
+        for clause in _CLAUSE_END.split(text[:MAX_CHARACTERS]):
+            facts = extract_facts(clause)
+            for outcome in self._find_outcomes(split_words(clause)):
+                claims |= {(outcome, fact) for fact in facts.ids | facts.numbers}
+        return claims
+
+
+@lru_cache(maxsize=256)
+def _extract_demonstrated(text: str) -> Facts:
+    """Remembered, because all rollouts of a candidate are held against it."""
+    return extract_facts(text)
 
 
 def refuses(text: str) -> bool:
