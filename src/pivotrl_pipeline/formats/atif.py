@@ -18,6 +18,7 @@ from typing import cast
 
 from pivotrl_pipeline.errors import TrajectoryError
 from pivotrl_pipeline.formats.base import Format, RawTrajectory, RejectionReason
+from pivotrl_pipeline.formats.call_ids import name_calls
 from pivotrl_pipeline.formats.chat_messages import normalise_messages
 from pivotrl_pipeline.formats.row_fields import (
     collect_metadata,
@@ -150,13 +151,15 @@ def _read_text(content: JsonValue) -> JsonValue:
 
 def _write_steps(messages: list[JsonObject]) -> list[JsonValue]:
     steps: list[JsonObject] = []
-    unnamed: list[JsonValue] = []
-    for message in messages:
+    for message in name_calls(messages):
         if message["role"] == "tool":
-            call_id = message.get("tool_call_id", unnamed.pop(0) if unnamed else None)
             observation = steps[-1].setdefault("observation", {"results": []})
-            results = cast("dict[str, list[JsonValue]]", observation)["results"]
-            results.append({"source_call_id": call_id, "content": message["content"]})
+            cast("dict[str, list[JsonValue]]", observation)["results"].append(
+                {
+                    "source_call_id": message["tool_call_id"],
+                    "content": message["content"],
+                }
+            )
             continue
         step: JsonObject = {
             "step_id": len(steps) + 1,
@@ -166,13 +169,7 @@ def _write_steps(messages: list[JsonObject]) -> list[JsonValue]:
         if "reasoning_content" in message:
             step["reasoning_content"] = message["reasoning_content"]
         if calls := cast("list[JsonObject]", message.get("tool_calls", [])):
-            # ATIF requires ids; results without one answer the calls in order.
-            named = [
-                {"id": f"call-{len(steps) + 1}-{place}", **call}
-                for place, call in enumerate(calls, start=1)
-            ]
-            unnamed = [call["id"] for call in named]
-            step["tool_calls"] = [_write_call(call) for call in named]
+            step["tool_calls"] = [_write_call(call) for call in calls]
         steps.append(step)
     return cast("list[JsonValue]", steps)
 

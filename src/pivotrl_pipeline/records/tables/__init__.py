@@ -15,6 +15,7 @@ from pivotrl_pipeline.records.tables.evaluation import (
     EvaluationSummary,
     TrainingMetrics,
 )
+from pivotrl_pipeline.records.tables.export import RenderedTurns
 from pivotrl_pipeline.records.tables.rollouts import (
     Pivots,
     RewardStatistics,
@@ -34,6 +35,7 @@ __all__ = [
     "PivotCandidates",
     "Pivots",
     "RejectedTrajectories",
+    "RenderedTurns",
     "RewardStatistics",
     "Rollouts",
     "SelectionReport",

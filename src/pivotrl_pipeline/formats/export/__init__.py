@@ -1,0 +1,1 @@
+"""Pivots for other trainers, each with what its reward needs."""

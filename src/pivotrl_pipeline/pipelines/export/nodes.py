@@ -1,0 +1,87 @@
+"""Nodes of the export."""
+
+import pandas as pd
+
+from pivotrl_pipeline.formats.export import rendered, reward_files
+from pivotrl_pipeline.formats.export.nemo_gym import make_nemo_gym_rows
+from pivotrl_pipeline.formats.export.turns import collect_turns
+from pivotrl_pipeline.parameters.export import ExportParameters
+from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
+from pivotrl_pipeline.parameters.policy import PolicyParameters
+from pivotrl_pipeline.parameters.variance_computation import (
+    VarianceComputationParameters,
+)
+from pivotrl_pipeline.policies.loading import load_policy
+from pivotrl_pipeline.records.messages import JsonObject
+from pivotrl_pipeline.records.policies import PolicyCheckpoint
+from pivotrl_pipeline.records.trajectories import Split
+
+
+def export_nemo_gym(
+    trajectories: pd.DataFrame,
+    pivot_candidates: pd.DataFrame,
+    pivots: pd.DataFrame,
+    parameters: ExportParameters,
+) -> tuple[list[JsonObject], list[JsonObject]]:
+    """`nemo_gym_train` and `nemo_gym_validation`."""
+    turns = collect_turns(trajectories, pivot_candidates, pivots)
+    train, validation = (
+        make_nemo_gym_rows(
+            [turn for turn in turns if turn.split is split],
+            agent_name=parameters.nemo_gym_agent,
+        )
+        for split in (Split.TRAIN, Split.VALIDATION)
+    )
+    return train, validation
+
+
+def render_turns(
+    trajectories: pd.DataFrame,
+    pivot_candidates: pd.DataFrame,
+    pivots: pd.DataFrame,
+    initial_policy: PolicyCheckpoint,
+    policy_parameters: PolicyParameters,
+) -> pd.DataFrame:
+    """`rendered_turns`: prompts and actions as the profiled policy has them."""
+    turns = collect_turns(trajectories, pivot_candidates, pivots)
+    policy = load_policy(initial_policy.location, policy_parameters)
+    return rendered.render_turns(turns, policy)
+
+
+def export_trl(
+    rendered_turns: pd.DataFrame,
+    initial_policy: PolicyCheckpoint,
+    verification: VarianceComputationParameters,
+    selection: PivotSelectionParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """`trl_grpo_train`, `trl_grpo_validation` and the file with the reward."""
+    train, validation = (
+        rendered.make_trl_rows(rendered.select_split(rendered_turns, split))
+        for split in (Split.TRAIN, Split.VALIDATION)
+    )
+    verifier = verification.verifiers[selection.verifier].model_dump(mode="json")
+    reward = reward_files.write_trl_reward(verifier, initial_policy.location)
+    return train, validation, reward
+
+
+def export_sft(rendered_turns: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`trl_sft_train` and `trl_sft_validation`: the same turns as demonstrations."""
+    train, validation = (
+        rendered.make_sft_rows(rendered.select_split(rendered_turns, split))
+        for split in (Split.TRAIN, Split.VALIDATION)
+    )
+    return train, validation
+
+
+def export_verl(
+    rendered_turns: pd.DataFrame,
+    verification: VarianceComputationParameters,
+    selection: PivotSelectionParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """`verl_train`, `verl_validation` and the file with the score."""
+    train, validation = (
+        rendered.make_verl_rows(rendered.select_split(rendered_turns, split))
+        for split in (Split.TRAIN, Split.VALIDATION)
+    )
+    verifier = verification.verifiers[selection.verifier].model_dump(mode="json")
+    return train, validation, reward_files.write_verl_score(verifier)

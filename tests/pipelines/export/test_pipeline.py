@@ -1,0 +1,263 @@
+"""The exported files, read as their consumers read them."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from pivotrl_pipeline.datasets.json_lines_dataset import JsonLinesDataset
+from pivotrl_pipeline.datasets.table_dataset import TableDataset
+from pivotrl_pipeline.formats.nemo_gym_pivots import read_nemo_gym_pivot
+from pivotrl_pipeline.parameters.export import ExportParameters
+from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
+from pivotrl_pipeline.parameters.policy import PolicyParameters
+from pivotrl_pipeline.parameters.variance_computation import (
+    VarianceComputationParameters,
+)
+from pivotrl_pipeline.parameters.verifiers import NemoGymParameters
+from pivotrl_pipeline.pipelines.export import create_pipeline
+from pivotrl_pipeline.records.messages import Action, message_from_json
+from pivotrl_pipeline.records.policies import PolicyCheckpoint
+from pivotrl_pipeline.records.tables import RenderedTurns
+from pivotrl_pipeline.records.trajectories import State
+from pivotrl_pipeline.verifiers.build import build_verifier
+
+VERIFIER = {"verifiers": {"functional": {"kind": "exact_match"}}}
+SELECTION = {
+    "strategy": "low_mean",
+    "verifier": "functional",
+    "low_mean_threshold": 0.6,
+    "include_threshold": False,
+    "keep_all_zero": False,
+}
+POLICY = {
+    "device": "cpu",
+    "dtype": "float32",
+    "max_tokens_in_flight": 1024,
+    "reasoning": "since_last_user",
+}
+TABLES = [
+    f"{name}_{split}"
+    for name in ("trl_grpo", "trl_sft", "verl")
+    for split in ("train", "validation")
+]
+
+
+@pytest.fixture(scope="module")
+def exported(
+    tables: dict[str, pd.DataFrame],
+    policy_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The folder with everything that the pipeline writes."""
+    folder = tmp_path_factory.mktemp("exported")
+    datasets: dict[str, Any] = {
+        name: MemoryDataset(table) for name, table in tables.items()
+    }
+    datasets |= {
+        "initial_policy": MemoryDataset(PolicyCheckpoint(str(policy_folder), "test")),
+        "params:policy": MemoryDataset(PolicyParameters.model_validate(POLICY)),
+        "params:export": MemoryDataset(ExportParameters(nemo_gym_agent="agent")),
+        "params:pivot_selection": MemoryDataset(
+            PivotSelectionParameters.model_validate(SELECTION)
+        ),
+        "params:variance_computation": MemoryDataset(
+            VarianceComputationParameters.model_validate(VERIFIER)
+        ),
+        "rendered_turns": TableDataset(filepath=folder / "rendered_turns.parquet"),
+    }
+    for name in TABLES:
+        trainer, _, split = name.rpartition("_")
+        path = folder / trainer / f"{split}.parquet"
+        datasets[name] = TableDataset(filepath=path)
+    for split in ("train", "validation"):
+        path = folder / "nemo_gym" / f"{split}.jsonl"
+        datasets[f"nemo_gym_{split}"] = JsonLinesDataset(filepath=str(path))
+    outputs = SequentialRunner().run(create_pipeline(), DataCatalog(datasets))
+    (folder / "trl_grpo" / "reward.py").write_text(outputs["trl_reward"].load())
+    (folder / "verl" / "compute_score.py").write_text(outputs["verl_score"].load())
+    return folder
+
+
+def _import(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _read_rows(exported: Path, split: str) -> list[dict[str, Any]]:
+    lines = (exported / "nemo_gym" / f"{split}.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_pivots_are_train_and_all_held_out_turns_are_validation(
+    exported: Path, tables: dict[str, pd.DataFrame]
+) -> None:
+    train, validation = (_read_rows(exported, s) for s in ("train", "validation"))
+
+    trajectories = tables["trajectories"]
+    held_out = trajectories.loc[trajectories["split"] == "validation", "task_id"]
+    assert [row["candidate_id"] for row in train] == (
+        tables["pivots"]["candidate_id"].tolist()
+    )
+    # three turns in each trajectory
+    assert len(validation) == 3 * len(held_out) > 0
+    assert {row["task_id"] for row in validation} == set(held_out)
+    assert not {row["task_id"] for row in train} & set(held_out)
+
+
+def test_nemo_gym_rows_keep_the_row_contract(exported: Path) -> None:
+    rows = _read_rows(exported, "train") + _read_rows(exported, "validation")
+
+    required = {"responses_create_params", "expected_action", "agent_ref"}
+    assert all(required <= row.keys() for row in rows)
+    requests = [row["responses_create_params"] for row in rows]
+    assert all(request["tool_choice"] == "auto" for request in requests)
+    assert all(len(request["tools"]) == 2 for request in requests)
+    assert {row["agent_ref"]["name"] for row in rows} == {"agent"}
+    # the label is what follows the input, never part of it
+    assert all(request["input"][-1]["type"] != "function_call" for request in requests)
+
+
+def test_several_calls_are_one_batch_and_one_call_is_none(exported: Path) -> None:
+    labels = [row["expected_action"] for row in _read_rows(exported, "validation")[:3]]
+
+    assert [label["type"] for label in labels] == [
+        "function_call",
+        "function_call_batch",
+        "message",
+    ]
+    assert [call["name"] for call in labels[1]["calls"]] == ["get_weather", "get_time"]
+
+
+def test_calls_and_results_of_the_input_share_ids(exported: Path) -> None:
+    items = _read_rows(exported, "validation")[2]["responses_create_params"]["input"]
+
+    calls = [item["call_id"] for item in items if item["type"] == "function_call"]
+    results = [i["call_id"] for i in items if i["type"] == "function_call_output"]
+    assert calls == results
+    assert len(set(calls)) == 3
+
+
+def test_the_published_comparator_rewards_every_exported_label(exported: Path) -> None:
+    verifier = build_verifier(
+        NemoGymParameters(
+            kind="nemo_gym",
+            word_threshold=0.1,
+            float_tolerance=1e-6,
+            parallel_rewarding=True,
+            allow_subset=False,
+            allow_superset=False,
+            mode="binary_strict",
+        )
+    )
+    rows = _read_rows(exported, "train") + _read_rows(exported, "validation")
+
+    actions = [
+        Action.from_message(message_from_json(read_nemo_gym_pivot(row).messages[-1]))
+        for row in rows
+    ]
+
+    verdicts = [verifier.verify(State((), ()), action, action) for action in actions]
+    assert [verdict.reward for verdict in verdicts] == [1.0] * len(rows)
+
+
+def test_statistics_go_along(exported: Path) -> None:
+    profile = _read_rows(exported, "train")[0]["profile"]
+
+    assert profile == {
+        "num_rollouts": 8,
+        "num_excluded": 0,
+        "reward_mean": 0.25,
+        "reward_variance": 0.1875,
+        "weight": 1.0,
+    }
+    assert "profile" not in _read_rows(exported, "validation")[0]
+
+
+def test_prompt_and_completion_are_what_the_policy_reads_and_writes(
+    exported: Path,
+) -> None:
+    table = pd.read_parquet(exported / "rendered_turns.parquet")
+
+    RenderedTurns.validate(table, lazy=True)
+    assert table["prompt"].str.endswith("<|im_start|>assistant\n").all()
+    assert table["completion"][0] == (
+        '<tool_call>{"name":"get_weather","arguments":{"city":"Oslo"}}</tool_call>'
+    )
+
+
+@pytest.mark.filterwarnings("default")
+def test_trl_reads_prompts_and_its_reward_knows_the_demonstrated_action(
+    exported: Path, policy_folder: Path
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    data_utils = pytest.importorskip("trl.data_utils")
+    transformers = pytest.importorskip("transformers")
+    folder = exported / "trl_grpo"
+
+    rows = datasets.load_dataset(str(folder), cache_dir=str(exported / "cache"))
+    row = rows["train"][0]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(policy_folder)
+    demonstrated = pd.read_parquet(exported / "rendered_turns.parquet")["completion"][0]
+    ids = tokenizer(demonstrated, add_special_tokens=False)["input_ids"]
+    samples = [[*ids, tokenizer.eos_token_id], ids, [5, tokenizer.eos_token_id]]
+    rewards = _import(folder / "reward.py").pivot_reward(
+        completion_ids=samples,
+        prompts=[row["prompt"]] * 3,
+        completions=[""] * 3,
+        **{key: [row[key]] * 3 for key in row if key != "prompt"},
+    )
+
+    assert set(rows) == {"train", "validation"}
+    assert not data_utils.is_conversational(row)
+    # the demonstrated action; the same cut off; a letter
+    assert rewards == [1.0, 0.0, 0.0]
+
+
+@pytest.mark.filterwarnings("default")
+def test_trl_trains_on_the_demonstrations(exported: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    data_utils = pytest.importorskip("trl.data_utils")
+    folder = exported / "trl_sft"
+
+    rows = datasets.load_dataset(str(folder), cache_dir=str(exported / "cache"))
+
+    assert set(rows["train"].column_names) == {"prompt", "completion", "candidate_id"}
+    assert not data_utils.is_conversational(rows["train"][0])
+
+
+def test_verl_rows_have_the_columns_of_its_reader(exported: Path) -> None:
+    rows = pd.read_parquet(exported / "verl" / "train.parquet").to_dict("records")
+
+    assert [message["role"] for message in rows[0]["prompt"]] == ["user"]
+    assert rows[0]["reward_model"].keys() == {"style", "ground_truth"}
+    assert [row["extra_info"]["index"] for row in rows] == list(range(len(rows)))
+    assert {row["data_source"] for row in rows} == {"pivotrl"}
+
+
+def test_the_verl_score_knows_the_demonstrated_action(exported: Path) -> None:
+    row = pd.read_parquet(exported / "verl" / "train.parquet").to_dict("records")[0]
+    demonstrated = pd.read_parquet(exported / "rendered_turns.parquet")["completion"][0]
+    compute_score = _import(exported / "verl" / "compute_score.py").compute_score
+
+    scores = [
+        compute_score(
+            row["data_source"],
+            text,
+            row["reward_model"]["ground_truth"],
+            row["extra_info"],
+        )
+        for text in (demonstrated, "no idea", "<tool_call>{")
+    ]
+
+    assert scores == [1.0, 0.0, 0.0]
