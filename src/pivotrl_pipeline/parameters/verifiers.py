@@ -121,6 +121,23 @@ class CodeEditParameters(FrozenParameters):
     """Smallest share of the demonstrated lines that a reading step must show."""
 
 
+class SQLParameters(FrozenParameters):
+    """Queries with the same result and the same effect on a copy of the database."""
+
+    kind: Literal["sql"]
+    tool: str
+    """Name of the tool that runs queries."""
+    argument: str
+    """Which of its arguments holds the query."""
+    database: str
+    """Path of the SQLite file before the first turn; `{name}` is filled in from the
+    trajectory's metadata."""
+    max_rows: int = Field(ge=1)
+    """Longest result that is compared."""
+    timeout_seconds: float = Field(gt=0)
+    """For one query."""
+
+
 class NemoGymParameters(FrozenParameters):
     """NVIDIA's comparator as published, for parity with its profiles.
 
@@ -238,6 +255,7 @@ AnyVerifierParameters: TypeAlias = (
     | MessageParameters
     | ShellParameters
     | CodeEditParameters
+    | SQLParameters
     | NemoGymParameters
     | ReplayParameters
     | LLMJudgeParameters

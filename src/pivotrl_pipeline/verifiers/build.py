@@ -17,6 +17,7 @@ from pivotrl_pipeline.parameters.verifiers import (
     NemoGymParameters,
     ReplayParameters,
     ShellParameters,
+    SQLParameters,
     ToolCallParameters,
 )
 from pivotrl_pipeline.records.messages import ActionType
@@ -36,6 +37,7 @@ from pivotrl_pipeline.verifiers.message import MessageVerifier
 from pivotrl_pipeline.verifiers.nemo_gym import NemoGymVerifier
 from pivotrl_pipeline.verifiers.replay import ReplayVerifier
 from pivotrl_pipeline.verifiers.shell import ShellVerifier
+from pivotrl_pipeline.verifiers.sql import SQLVerifier
 from pivotrl_pipeline.verifiers.tool_call import ToolCallVerifier
 
 
@@ -63,6 +65,8 @@ def _build(parameters: AnyVerifierParameters) -> Verifier:
             return ShellVerifier(parameters)
         case CodeEditParameters():
             return CodeEditVerifier(parameters)
+        case SQLParameters():
+            return SQLVerifier(parameters)
         case NemoGymParameters():
             return NemoGymVerifier(parameters)
         case ReplayParameters():

@@ -1,0 +1,142 @@
+"""Runs queries on a throw-away copy of an SQLite database, within limits.
+
+A sampled query is untrusted: it reaches no other file, no pragma and no extension, and
+stops at its time and size limits.
+"""
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from pivotrl_pipeline.errors import VerifierError
+
+Row: TypeAlias = tuple[object, ...]
+
+_MAX_VALUE_BYTES = 10_000_000
+_STEPS_BETWEEN_CHECKS = 1_000
+_REFUSED_ACTIONS = frozenset(
+    {sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_PRAGMA}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOutcome:
+    """What a row of queries did."""
+
+    results: tuple[tuple[Row, ...], ...]
+    """Rows of each query, in the order of the database."""
+    change: str
+    """Digest of the database if it was changed, '' if not."""
+    error: str
+    """Why the first failing query failed; '' if none did."""
+
+
+class QueryRunner:
+    """Keeps an image of each database in memory and works on copies of it."""
+
+    def __init__(self, *, max_rows: int, timeout_seconds: float) -> None:
+        self._max_rows = max_rows
+        self._timeout_seconds = timeout_seconds
+        self._images: dict[Path, bytes] = {}
+
+    def run(
+        self, database: Path, before: Iterable[str], queries: Sequence[str]
+    ) -> QueryOutcome:
+        """The outcome of ``queries`` after ``before``, whose failures do not matter.
+
+        Raises:
+            VerifierError: If the database cannot be opened.
+        """
+        connection = self._copy(database)
+        try:
+            for query in before:
+                self._run_one(connection, query)
+            version = _schema_version(connection)
+            changes = connection.total_changes
+            results: list[tuple[Row, ...]] = []
+            for query in queries:
+                rows = self._run_one(connection, query)
+                if isinstance(rows, str):
+                    return QueryOutcome((), "", rows)
+                results.append(rows)
+            is_changed = (
+                connection.total_changes != changes
+                or _schema_version(connection) != version
+            )
+            change = _digest(connection) if is_changed else ""
+            return QueryOutcome(tuple(results), change, "")
+        finally:
+            connection.close()
+
+    def _run_one(
+        self, connection: sqlite3.Connection, query: str
+    ) -> tuple[Row, ...] | str:
+        """The rows, or why there are none."""
+        deadline = time.monotonic() + self._timeout_seconds
+        connection.set_progress_handler(
+            lambda: time.monotonic() > deadline, _STEPS_BETWEEN_CHECKS
+        )
+        connection.set_authorizer(_authorise)
+        try:
+            rows = connection.execute(query).fetchmany(self._max_rows + 1)
+        except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
+            return str(error)[:200] or type(error).__name__
+        finally:
+            connection.set_authorizer(None)
+            connection.set_progress_handler(None, 0)
+        if len(rows) > self._max_rows:
+            return f"more than {self._max_rows} rows"
+        return tuple(tuple(map(_normalise, row)) for row in rows)
+
+    def _copy(self, database: Path) -> sqlite3.Connection:
+        if database not in self._images:
+            self._images[database] = _read_image(database)
+        # Autocommit: a query's effect is there when the next one runs.
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+        copy.deserialize(self._images[database])
+        copy.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
+        return copy
+
+
+def _read_image(database: Path) -> bytes:
+    if not database.is_file():
+        raise VerifierError(
+            f"There is no database at {database}; correct `database`, or the "
+            "trajectory's metadata that fills it in."
+        )
+    source = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        source.execute("SELECT COUNT(*) FROM sqlite_master")
+        return source.serialize()
+    except sqlite3.DatabaseError as error:
+        raise VerifierError(
+            f"{database} is no SQLite database ({error}); correct `database`."
+        ) from error
+    finally:
+        source.close()
+
+
+def _authorise(action: int, *names: str | None) -> int:
+    is_loading = "load_extension" in names
+    is_refused = action in _REFUSED_ACTIONS or is_loading
+    return sqlite3.SQLITE_DENY if is_refused else sqlite3.SQLITE_OK
+
+
+def _normalise(value: object) -> object:
+    """Numbers to nine decimals: sums depend on the order of their terms."""
+    return round(value, 9) if isinstance(value, float) else value
+
+
+def _schema_version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA schema_version").fetchone()[0])
+
+
+def _digest(connection: sqlite3.Connection) -> str:
+    digest = hashlib.sha256()
+    for line in sorted(connection.iterdump()):
+        digest.update(line.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
