@@ -39,14 +39,16 @@ class Sources:
         importlib.invalidate_caches()
         return importlib.import_module(f"{PACKAGE}.{module}")
 
-    def fingerprint(self, function: Callable[..., object] | str) -> CodeFingerprint:
+    def code(self) -> Code:
         memory = Memory(None)
         contents = Contents(memory)
         modules = Modules([PACKAGE], memory, contents)
-        code = Code(modules, Resolver(modules), contents, memory)
+        return Code(modules, Resolver(modules), contents, memory)
+
+    def fingerprint(self, function: Callable[..., object] | str) -> CodeFingerprint:
         if isinstance(function, str):
-            return code.of_name(f"{PACKAGE}.{function}")
-        return code.fingerprint(function)
+            return self.code().of_name(f"{PACKAGE}.{function}")
+        return self.code().fingerprint(function)
 
     def symbols(self, function: str) -> set[str]:
         found = self.fingerprint(function).symbols
@@ -335,3 +337,40 @@ def test_remembered_syntax_gives_the_same_fingerprint(
         memory.close()
 
     assert digests[0] == digests[1]
+
+
+DATASET = """
+from .tools import read, write
+
+class Table:
+    def __init__(self, filepath): ...
+    def load(self): return read(self)
+    def save(self, data): {body}
+"""
+
+
+def test_loading_from_a_dataset_does_not_depend_on_how_it_saves(
+    sources: Sources,
+) -> None:
+    sources.write(
+        tables=DATASET.format(body="write(self, data)"),
+        tools="def read(x): ...\n\ndef write(x, y): ...\n",
+    )
+
+    def reached(use: str) -> set[str]:
+        found = sources.code().of_name(f"{PACKAGE}.tables.Table", use).symbols
+        return {name.removeprefix(f"{PACKAGE}.") for name in found}
+
+    assert reached("load") == {"tables.Table#load", "tools.read"}
+    assert reached("save") == {"tables.Table#save", "tools.write"}
+
+
+def test_a_save_that_loads_depends_on_both(sources: Sources) -> None:
+    sources.write(
+        tables=DATASET.format(body="write(self, [self.load(), data])"),
+        tools="def read(x): ...\n\ndef write(x, y): ...\n",
+    )
+
+    found = sources.code().of_name(f"{PACKAGE}.tables.Table", "save").symbols
+
+    assert f"{PACKAGE}.tools.read" in found

@@ -137,7 +137,7 @@ def test_stored_and_in_memory_outputs_of_one_node(fresh_project: Project) -> Non
 
     project.edit("src/toy/nodes.py", "'count': count", "'count': count + 1")
 
-    assert project.run().ran == ["parse", "summarise"]
+    assert project.run().ran == ["parse", "summarise", "render"]
     assert project.outputs() == project.from_scratch()
 
 

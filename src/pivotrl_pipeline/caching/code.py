@@ -68,9 +68,16 @@ class Code:
             self._known[id(function)] = known
         return known[1]
 
-    def of_name(self, dotted: str) -> CodeFingerprint:
-        """The code of ``package.module.Class``, or of an attribute of it."""
-        found = self._remembered(dotted, lambda: self._resolver.find(dotted))
+    def of_name(self, dotted: str, use: str = "") -> CodeFingerprint:
+        """The code of ``package.module.Class``, or of an attribute of it.
+
+        Args:
+            dotted: The import path.
+            use: ``"load"`` or ``"save"`` leaves a dataset's other method out.
+        """
+        found = self._remembered(
+            f"{dotted}#{use}", lambda: self._resolver.find_use(dotted, use)
+        )
         return self._finish(found, None)
 
     def _finish(self, found: dict[str, Any], start: Start | None) -> CodeFingerprint:

@@ -11,11 +11,11 @@ from .content import Contents
 from .memory import Memory
 from .syntax import ModuleSyntax, Symbol, parse_module
 
-_FORMAT = 3  # raised whenever what is kept of a module changes
+_FORMAT = 4  # raised whenever what is kept of a module changes
 
 
 class Modules:
-    """The modules of the packages whose source counts."""
+    """The modules of the packages whose source counts, as they are when first read."""
 
     def __init__(
         self, packages: Iterable[str], memory: Memory, contents: Contents
@@ -26,6 +26,7 @@ class Modules:
         self._roots = {name: _locate(name) for name in packages}
         self._syntax: dict[str, ModuleSyntax | None] = {}
         self._paths: dict[str, Path | None] = {}
+        self._digests: dict[str, str] = {}
         self._names: list[str] | None = None
 
     @staticmethod
@@ -58,8 +59,11 @@ class Modules:
 
     def digest(self, module: str) -> str:
         """Digest of the module's source, ``"missing"`` without one."""
-        path = self.path(module)
-        return (self._contents.digest(path) if path else None) or "missing"
+        if module not in self._digests:
+            path = self.path(module)
+            found = self._contents.digest(path) if path else None
+            self._digests[module] = found or "missing"
+        return self._digests[module]
 
     def add(self, package: str) -> None:
         """Lets a further package's source count."""
@@ -112,9 +116,8 @@ class Modules:
         return next((file for file in candidates if file.is_file()), None)
 
     def _read(self, module: str) -> ModuleSyntax | None:
-        path = self.path(module)
-        digest = self._contents.digest(path) if path else None
-        if path is None or digest is None:
+        path, digest = self.path(module), self.digest(module)
+        if path is None or digest == "missing":
             return None
         key = f"syntax:{self.version()}:{module}:{digest}"
         known = self._memory.fact(key)

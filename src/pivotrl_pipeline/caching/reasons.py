@@ -89,7 +89,8 @@ def _changed_symbols(
     old: Mapping[str, str], new: Mapping[str, str], prefix: str
 ) -> str:
     changed = sorted(n for n in {*old, *new} if old.get(n) != new.get(n))
-    return _shortened([name.removeprefix(prefix) for name in changed])
+    names = (name.removeprefix(prefix).partition("#")[0] for name in changed)
+    return _shortened(list(dict.fromkeys(names)))
 
 
 def _shortened(parts: list[str]) -> str:

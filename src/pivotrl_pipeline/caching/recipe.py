@@ -161,7 +161,8 @@ class Recipes:
         if key not in self._settings:
             settings = entry.loading_digest() if loading else entry.saving_digest()
             owned = [path for path in _class_paths(entry) if self._modules.owns(path)]
-            parts = [self._code.of_name(path) for path in owned]
+            use = "load" if loading else "save"
+            parts = [self._code.of_name(path, use) for path in owned]
             if parts:
                 settings = digest_text(settings, *(part.digest for part in parts))
             self._settings[key] = settings, parts

@@ -35,18 +35,34 @@ class Resolver:
         """
         self._modules = modules
         self._named_imports = frozenset(named_imports)
+        self._names: list[str] = []
+        self._state = ""
         self._reach: dict[Unit, Reach] = {}
         self._touches: dict[Unit, set[Unit]] = {}
 
     def state(self) -> str:
         """Changes with which modules there are, and with how names are followed."""
-        names = (*self._modules.names(), "", *sorted(self._named_imports))
-        return f"{self._modules.version()}:{digest_text(*names)}"
+        names = self._modules.names()
+        if names is not self._names:
+            self._names = names
+            digest = digest_text(*names, "", *sorted(self._named_imports))
+            self._state = f"{self._modules.version()}:{digest}"
+        return self._state
 
     def find(self, dotted: str) -> Reach:
         """What ``package.module.name`` stands for."""
         top, _, rest = dotted.partition(".")
         return self._target("@" + top, tuple(rest.split(".")) if rest else ())
+
+    def find_use(self, dotted: str, use: str) -> Reach:
+        """Of a dataset class, what ``load`` or ``save`` needs; else the whole."""
+        reach = self.find(dotted)
+        for module, name in list(reach.units):
+            syntax = self._modules.syntax(module)
+            if syntax is not None and f"{name}#{use}" in syntax.symbols:
+                reach.units.remove((module, name))
+                reach.units.add((module, f"{name}#{use}"))
+        return reach
 
     def methods(self, dotted: str) -> set[str]:
         """Names that a class defines, or inherits from a class whose source counts."""
@@ -119,6 +135,8 @@ class Resolver:
             if not self._add_effect(module, effect, symbol.callees, reach):
                 reach.units.add(effect)
         for name, symbol in syntax.symbols.items():
+            if "#" in name:
+                continue
             callees = [*symbol.callees, *self._registering_bases(module, symbol)]
             self._add_effect(module, (module, name), callees, reach)
         parents = module.split(".")[:-1]

@@ -136,16 +136,32 @@ class _Reader:
         def targets(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
             return import_targets(node, self._package)
 
+        symbols: dict[str, Symbol] = {}
+        for name, statements in self._statements.items():
+            symbols[name] = _symbol(statements, targets)
+            for use, part in _parts_in_use(statements).items():
+                symbols[f"{name}#{use}"] = _symbol(part, targets)
         return ModuleSyntax(
-            symbols={
-                name: _symbol(statements, targets)
-                for name, statements in self._statements.items()
-            },
+            symbols=symbols,
             imports=self._imports,
             stars=self._stars,
             executed=self._executed,
             effects=[_symbol([statement], targets) for statement in self._effects],
         )
+
+
+def _parts_in_use(statements: list[ast.stmt]) -> dict[str, list[ast.stmt]]:
+    """Of a dataset class: what loading from it, and what saving to it, depends on."""
+    parts: dict[str, list[ast.stmt]] = {}
+    if len(statements) != 1 or not isinstance(statements[0], ast.ClassDef):
+        return parts
+    for use, unused in (("load", {"save", "_save"}), ("save", {"load", "_load"})):
+        kept = copy.copy(statements[0])
+        kept.body = [s for s in kept.body if not _bound_names(s) & unused]
+        mentioned = {n.attr for n in ast.walk(kept) if isinstance(n, ast.Attribute)}
+        if len(kept.body) < len(statements[0].body) and not mentioned & unused:
+            parts[use] = [kept]
+    return parts
 
 
 def import_targets(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, str]:
