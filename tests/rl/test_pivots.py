@@ -2,9 +2,9 @@
 
 from collections import Counter
 
-from tests.fakes import ScriptedPolicy, make_candidates, make_trajectory
 from tests.rl.toys import make_pivots
 
+from fakes import ScriptedPolicy, make_candidates, make_trajectory
 from pivotrl_pipeline.rl.pivots import draw_pivots, make_pivot_state
 
 

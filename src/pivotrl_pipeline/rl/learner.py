@@ -181,9 +181,10 @@ class Learner:
             with torch.no_grad():
                 part.reference_logprobs = self._compute_logprobs(self._reference, part)
         for group, tensor in zip(part.groups, part.rollout_logprobs, strict=True):
-            for row, sampled in zip(tensor, group.sampled_logprobs, strict=True):
-                distance = row[: len(sampled)] - row.new_tensor(sampled)
-                sums.mismatch += distance.abs().sum().item()
+            sampled = [value for row in group.sampled_logprobs for value in row]
+            learnt = tensor[_make_action_mask(group, tensor)]
+            distances = (learnt - learnt.new_tensor(sampled)).abs()
+            sums.mismatch += distances.sum().item()
 
     def _compute_logprobs(self, model: "PreTrainedModel", part: _Part) -> list[Tensor]:
         return compute_action_logprobs(
