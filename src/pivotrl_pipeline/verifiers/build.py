@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from pivotrl_pipeline.environments.registry import open_from_metadata
 from pivotrl_pipeline.parameters.verifiers import (
     AllOfParameters,
     AnyOfParameters,
@@ -32,17 +31,18 @@ from pivotrl_pipeline.verifiers.composition import (
 from pivotrl_pipeline.verifiers.exact_match import ExactMatchVerifier
 from pivotrl_pipeline.verifiers.imported import load_verifier
 from pivotrl_pipeline.verifiers.judging import GuardedVerifier
-from pivotrl_pipeline.verifiers.llm_judge import LLMJudgeVerifier
 from pivotrl_pipeline.verifiers.message import MessageVerifier
 from pivotrl_pipeline.verifiers.nemo_gym import NemoGymVerifier
-from pivotrl_pipeline.verifiers.replay import ReplayVerifier
 from pivotrl_pipeline.verifiers.shell import ShellVerifier
-from pivotrl_pipeline.verifiers.sql import SQLVerifier
 from pivotrl_pipeline.verifiers.tool_call import ToolCallVerifier
 
 
 def build_verifier(parameters: AnyVerifierParameters) -> Verifier:
-    """The verifier, behind the guard that refuses what is no action."""
+    """The verifier, behind the guard that refuses what is no action.
+
+    Raises:
+        ConfigurationError: If an import path, a key or an extra package is missing.
+    """
     return GuardedVerifier(_build(parameters))
 
 
@@ -65,16 +65,43 @@ def _build(parameters: AnyVerifierParameters) -> Verifier:
             return ShellVerifier(parameters)
         case CodeEditParameters():
             return CodeEditVerifier(parameters)
-        case SQLParameters():
-            return SQLVerifier(parameters)
         case NemoGymParameters():
             return NemoGymVerifier(parameters)
-        case ReplayParameters():
-            return ReplayVerifier(parameters, open_from_metadata)
-        case LLMJudgeParameters():
-            return LLMJudgeVerifier(parameters)
         case ImportedParameters():
             return load_verifier(parameters.path, parameters.arguments)
+        case ReplayParameters() | SQLParameters() | LLMJudgeParameters():
+            return _build_with_a_world(parameters)
+        case _:
+            return _combine(parameters)
+
+
+def _build_with_a_world(
+    parameters: ReplayParameters | SQLParameters | LLMJudgeParameters,
+) -> Verifier:
+    # Imported where they are asked for: environments, SQLite and an HTTP client would
+    # otherwise cost every command that reads the registry.
+    match parameters:
+        case ReplayParameters():
+            from pivotrl_pipeline.environments.registry import open_from_metadata
+            from pivotrl_pipeline.verifiers.replay import ReplayVerifier
+
+            return ReplayVerifier(parameters, open_from_metadata)
+        case SQLParameters():
+            from pivotrl_pipeline.verifiers.sql import SQLVerifier
+
+            return SQLVerifier(parameters)
+        case LLMJudgeParameters():
+            from pivotrl_pipeline.verifiers.llm_judge import LLMJudgeVerifier
+
+            return LLMJudgeVerifier(parameters)
+
+
+def _combine(
+    parameters: (
+        ByActionTypeParameters | ByDomainParameters | AllOfParameters | AnyOfParameters
+    ),
+) -> Verifier:
+    match parameters:
         case ByActionTypeParameters():
             return ByActionTypeVerifier(
                 {
