@@ -83,6 +83,7 @@ def forward_tree(
     logits_to_keep: torch.Tensor,
 ) -> torch.Tensor:
     """Logits [kept, vocabulary] of a packed row, at some places among its tokens."""
+    enable_tree_attention(find_base_model(model))
     device = model.device
     return cast(
         "torch.Tensor",
@@ -104,7 +105,6 @@ def _probe(model: PreTrainedModel) -> tuple[Sharing, str]:
         wanted = [_forward_plainly(model, sequence) for sequence in sequences]
         try:
             _check_config(model)
-            enable_tree_attention(model)
             found = _forward_shared(model, sequences)
             _compare(model, found, wanted)
         except _REFUSALS as error:
