@@ -17,22 +17,15 @@ from pivotrl_pipeline.records.messages import (
     parse_arguments,
 )
 
-_ROLES = frozenset(Role)
+_ROLES = frozenset(role.value for role in Role)
 _ALIASES = {"developer": Role.SYSTEM.value}
 _REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
-_KEYS: dict[str, frozenset[str]] = {
-    Role.SYSTEM: frozenset({"role", "content", "name"}),
-    Role.USER: frozenset({"role", "content", "name"}),
-    Role.ASSISTANT: frozenset(
-        {"role", "content", "name", "tool_calls", "reasoning_content"}
-    ),
-    Role.TOOL: frozenset({"role", "content", "name", "tool_call_id"}),
+_OPTIONAL_TEXTS: dict[str, tuple[str, ...]] = {
+    Role.SYSTEM: ("name",),
+    Role.USER: ("name",),
+    Role.ASSISTANT: ("name", "reasoning_content"),
+    Role.TOOL: ("tool_call_id", "name"),
 }
-_CALL_KEYS = (
-    frozenset({"id", "type", "function"}),
-    frozenset({"type", "function"}),
-)
-_FUNCTION_KEYS = frozenset({"name", "arguments"})
 
 
 def normalise_messages(messages: object) -> list[JsonObject]:
@@ -83,52 +76,55 @@ def _normalise(message: object) -> JsonObject:
             f" is {_describe(message)}; expected an object with role and content.",
         )
     role = message.get("role")
-    role = _ALIASES.get(role, role) if isinstance(role, str) else role
+    if isinstance(role, str):
+        if role in _OPTIONAL_TEXTS and _is_canonical(message, role):
+            return message
+        role = _ALIASES.get(role, role)
     if not isinstance(role, str) or role not in _ROLES:
         raise _refusal(
             RejectionReason.UNKNOWN_ROLE,
             f".role is {message.get('role')!r}; expected one of "
             f"{', '.join(sorted(_ROLES))}: map it to one of these.",
         )
-    content = message.get("content")
-    calls = message.get("tool_calls")
-    if (
-        message["role"] is role
-        and message.keys() <= _KEYS[role]
-        and "content" in message
-        and (isinstance(content, str) or (content is None and role == "assistant"))
-        and _are_texts(message)
-        and (calls is None) == ("tool_calls" not in message)
-        and (calls is None or _is_canonical(calls))
-    ):
-        return message
     return _rebuild(message, role)
 
 
-def _are_texts(message: JsonObject) -> bool:
-    return all(
-        isinstance(value, str) or key == "content" or key == "tool_calls"
-        for key, value in message.items()
-    )
+def _is_canonical(message: JsonObject, role: str) -> bool:
+    """True if the message needs no rewriting; every message of every row asks."""
+    content = message.get("content", False)
+    if not isinstance(content, str) and (content is not None or role != "assistant"):
+        return False
+    num_known = 2
+    for key in _OPTIONAL_TEXTS[role]:
+        if key in message:
+            if not isinstance(message[key], str):
+                return False
+            num_known += 1
+    calls = message.get("tool_calls")
+    if calls is not None and role == "assistant":
+        if not isinstance(calls, list) or not calls:
+            return False
+        for call in calls:
+            if not _is_canonical_call(call):
+                return False
+        num_known += 1
+    return len(message) == num_known
 
 
-def _is_canonical(calls: object) -> bool:
-    """True if the calls need no rewriting; argument text is parsed to check it."""
+def _is_canonical_call(call: JsonValue) -> bool:
+    """True if the call needs no rewriting; its argument text is parsed to check it."""
+    if not isinstance(call, dict) or call.get("type") != "function":
+        return False
+    function = call.get("function")
+    if not isinstance(function, dict) or len(function) != 2:
+        return False
+    text = function.get("arguments")
     return (
-        isinstance(calls, list)
-        and len(calls) > 0
-        and all(
-            isinstance(call, dict)
-            and call.keys() in _CALL_KEYS
-            and call["type"] == "function"
-            and isinstance(call.get("id", ""), str)
-            and isinstance(function := call["function"], dict)
-            and function.keys() == _FUNCTION_KEYS
-            and isinstance(function["name"], str)
-            and isinstance(text := function["arguments"], str)
-            and parse_arguments(text) is not None
-            for call in calls
-        )
+        isinstance(text, str)
+        and isinstance(function.get("name"), str)
+        and len(call) == (3 if "id" in call else 2)
+        and isinstance(call.get("id", ""), str)
+        and parse_arguments(text) is not None
     )
 
 
@@ -147,7 +143,7 @@ def _rebuild(message: JsonObject, role: str) -> JsonObject:
             )
         row["tool_calls"] = [_to_call(call, place) for place, call in enumerate(calls)]
     for key in ("tool_call_id", "name"):
-        if message.get(key) is not None and key in _KEYS[role]:
+        if message.get(key) is not None and key in _OPTIONAL_TEXTS[role]:
             row[key] = _to_identifier(message[key], key)
     return row
 

@@ -116,11 +116,12 @@ def make_tool_call(
 
 def parse_arguments(text: str) -> JsonObject | None:
     """The JSON object in ``text``; None where it is anything else (NaN included)."""
+    stripped = text.strip(" \t\n\r")
     try:
-        value = _DECODER.decode(text)
+        value, end = _DECODER.raw_decode(stripped)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and end == len(stripped) else None
 
 
 def dump_json(value: object) -> str:

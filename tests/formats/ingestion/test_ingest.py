@@ -8,6 +8,7 @@ import pytest
 
 from pivotrl_pipeline.errors import ConfigurationError, TrajectoryError
 from pivotrl_pipeline.formats.base import RawRow
+from pivotrl_pipeline.formats.ingestion import batches
 from pivotrl_pipeline.formats.ingestion.conversion import IngestionSettings
 from pivotrl_pipeline.formats.ingestion.ingest import (
     IngestedTables,
@@ -302,3 +303,25 @@ def test_hugging_face_datasets_are_rows_without_the_nulls_that_arrow_adds() -> N
 def test_what_is_no_collection_of_rows_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="raw_trajectories loads a int"):
         _ingest(7)
+
+
+def test_processes_convert_as_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    # every third line repeats a state, every seventh is broken
+    texts = [json.dumps(_row(str(n % 3), id=str(n), task_id="t")) for n in range(60)]
+    rows = [
+        RawRow("runs.jsonl", n, "line", text[: -(n % 7 == 0) or None].encode())
+        for n, text in enumerate(texts, start=1)
+    ]
+    alone = _ingest(rows)
+    monkeypatch.setattr(batches, "MAX_BATCH_ROWS", 7)
+    monkeypatch.setattr(batches, "SERIAL_BYTES", 2000)
+    monkeypatch.setattr(batches, "_count_processors", lambda: 2)
+
+    together = _ingest(rows)
+
+    pd.testing.assert_frame_equal(together.trajectories, alone.trajectories)
+    pd.testing.assert_frame_equal(together.pivot_candidates, alone.pivot_candidates)
+    pd.testing.assert_frame_equal(
+        together.rejected_trajectories, alone.rejected_trajectories
+    )
+    assert len(alone.rejected_trajectories) == 60 // 7

@@ -1,6 +1,7 @@
 """One raw row to what the tables will say about it."""
 
 import hashlib
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
@@ -46,7 +47,7 @@ class ConvertedTurn(NamedTuple):
     action_text: str
     action_type: ActionType
     state_digest: int
-    """Equal for equal states, within one process."""
+    """Equal for equal states."""
     action_digest: int
 
 
@@ -66,7 +67,7 @@ class ConvertedRow:
     metadata_text: str
     turns: list[ConvertedTurn]
     digest: int
-    """Equal for equal messages and tools, within one process."""
+    """Equal for equal messages and tools."""
     unoffered_calls: int
     """Calls of tools that the trajectory does not list."""
 
@@ -128,7 +129,7 @@ def _convert(
     tools_text = dump_json(tools)
     trajectory_id = trajectory.trajectory_id or _make_id(messages_text, tools_text)
     task_id = trajectory.task_id or trajectory_id
-    turns, digest = _convert_turns(trajectory.messages, hash(tools_text))
+    turns, digest = _convert_turns(trajectory.messages, zlib.crc32(tools_text.encode()))
     return ConvertedRow(
         position=row.position,
         address=row.address,
@@ -177,16 +178,20 @@ def _convert_turns(
 
 def _digest(message: JsonObject) -> int:
     """Of what a policy sees of a message; call ids are noise and do not count."""
-    calls = cast("list[JsonObject]", message.get("tool_calls", ()))
-    functions = [cast("JsonObject", call["function"]) for call in calls]
-    return hash(
-        (
-            message["role"],
-            message["content"],
-            message.get("name"),
-            message.get("reasoning_content"),
-            *((function["name"], function["arguments"]) for function in functions),
-        )
+    parts = [
+        message["role"],
+        message["content"],
+        message.get("name"),
+        message.get("reasoning_content"),
+    ]
+    for call in cast("list[dict[str, JsonObject]]", message.get("tool_calls", ())):
+        function = call["function"]
+        parts += (function["name"], function["arguments"])
+    # Not hash(): that of a text differs between processes.
+    text = "\0".join(["-" if part is None else f"={part}" for part in parts])
+    encoded = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(
+        hashlib.blake2b(encoded, digest_size=8).digest(), "big", signed=True
     )
 
 

@@ -1,14 +1,16 @@
 """All raw rows to the tables of stage 1, in one pass and in little memory."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
 from pivotrl_pipeline.errors import TrajectoryError
 from pivotrl_pipeline.formats import DETECT, detect_format, find_format
 from pivotrl_pipeline.formats.base import FILTERS, Format, RawRow, parse_row
+from pivotrl_pipeline.formats.ingestion.batches import convert_batches
 from pivotrl_pipeline.formats.ingestion.conversion import (
     ConvertedRow,
     IngestionSettings,
@@ -29,12 +31,9 @@ from pivotrl_pipeline.formats.ingestion.tables import (
     make_rejected_table,
 )
 from pivotrl_pipeline.formats.row_fields import read_tools, to_tools
-from pivotrl_pipeline.records.messages import JsonValue
+from pivotrl_pipeline.records.messages import JsonValue, Tool
 
 logger = logging.getLogger(__name__)
-
-BATCH_ROWS = 256
-"""Rows that are Python objects at one time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +71,11 @@ def ingest_trajectories(
     unoffered: list[int] = []
     rows = RowSource(raw_trajectories)
     format_ = _resolve_format(rows, settings.format)
-    for batch in _batch(format_.join(rows) if format_.join else rows):
-        converted = [convert_row(row, format_, tools, settings) for row in batch]
+    convert = partial(
+        _convert_batch, format_name=format_.name, tools=tools, settings=settings
+    )
+    joined = format_.join(rows) if format_.join else rows
+    for batch, converted in convert_batches(joined, convert):
         kept: list[ConvertedRow] = []
         for row, result in zip(batch, converted, strict=True):
             if isinstance(result, RejectedRow):
@@ -102,15 +104,15 @@ def _resolve_format(rows: RowSource, name: str) -> Format:
     raise refusal
 
 
-def _batch(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
-    batch: list[RawRow] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH_ROWS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _convert_batch(
+    batch: list[RawRow],
+    *,
+    format_name: str,
+    tools: Sequence[Tool],
+    settings: IngestionSettings,
+) -> list[ConvertedRow | RejectedRow]:
+    format_ = find_format(format_name)
+    return [convert_row(row, format_, tools, settings) for row in batch]
 
 
 def _check_rejected(

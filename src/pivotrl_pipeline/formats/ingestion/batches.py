@@ -1,0 +1,90 @@
+"""Rows in batches, converted by as many processes as pay for themselves."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import chain
+from multiprocessing import get_context
+from typing import TypeAlias
+
+from pivotrl_pipeline.formats.base import RawRow
+from pivotrl_pipeline.formats.ingestion.conversion import ConvertedRow, RejectedRow
+
+Converted: TypeAlias = list[ConvertedRow | RejectedRow]
+Convert: TypeAlias = Callable[[list[RawRow]], Converted]
+
+MAX_BATCH_ROWS = 256
+MAX_BATCH_BYTES = 8 * 2**20
+SERIAL_BYTES = 64 * 2**20
+"""Text converted before other processes are started, which takes about a second."""
+
+
+def convert_batches(
+    rows: Iterable[RawRow], convert: Convert
+) -> Iterator[tuple[list[RawRow], Converted]]:
+    """Each batch of rows with what ``convert`` makes of it, in the order of the rows.
+
+    Text is parsed by other processes once there is much of it; rows that are parsed
+    already stay here, since sending them would cost what converting them does.
+
+    Args:
+        rows: Any number; only a few batches of them are held at a time.
+        convert: Can be sent to another process.
+    """
+    batches = _batch(rows)
+    num_bytes = 0
+    for batch in batches:
+        size = sum(map(_size, batch))
+        num_bytes += size
+        if size and num_bytes > SERIAL_BYTES and (count := _count_processors()) > 1:
+            yield from _convert_elsewhere(chain([batch], batches), convert, count)
+            return
+        yield batch, convert(batch)
+
+
+def _convert_elsewhere(
+    batches: Iterable[list[RawRow]], convert: Convert, num_processes: int
+) -> Iterator[tuple[list[RawRow], Converted]]:
+    pending: deque[tuple[list[RawRow], Future[Converted]]] = deque()
+    # Forking a process that has threads, as Arrow's, may hang.
+    context = get_context("spawn")
+    with ProcessPoolExecutor(num_processes, mp_context=context) as pool:
+        for batch in batches:
+            pending.append((batch, pool.submit(convert, batch)))
+            if len(pending) > 2 * num_processes:
+                yield _take(pending)
+        while pending:
+            yield _take(pending)
+
+
+def _take(
+    pending: deque[tuple[list[RawRow], Future[Converted]]],
+) -> tuple[list[RawRow], Converted]:
+    batch, future = pending.popleft()
+    return batch, future.result()
+
+
+def _batch(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
+    batch: list[RawRow] = []
+    num_bytes = 0
+    for row in rows:
+        batch.append(row)
+        num_bytes += _size(row)
+        if len(batch) == MAX_BATCH_ROWS or num_bytes >= MAX_BATCH_BYTES:
+            yield batch
+            batch, num_bytes = [], 0
+    if batch:
+        yield batch
+
+
+def _size(row: RawRow) -> int:
+    """Bytes of text still to be parsed."""
+    return len(row.content) if isinstance(row.content, bytes) else 0
+
+
+def _count_processors() -> int:
+    """Those this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
