@@ -90,7 +90,7 @@ def _reverse(value: Any) -> Any:
 VALID_ARGUMENTS = ARGUMENTS.filter(_fits)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(demonstrated=ACTIONS, action=ACTIONS)
 def test_no_action_raises_and_every_reward_is_a_share(
     demonstrated: Action, action: Action
@@ -103,11 +103,13 @@ def test_no_action_raises_and_every_reward_is_a_share(
     assert all(reward is not None and 0 <= reward <= 1 for reward in rewards)
 
 
+@settings(deadline=None)
 @given(arguments=VALID_ARGUMENTS)
 def test_equivalence_is_reflexive(arguments: dict[str, Any]) -> None:
     assert FUNCTIONAL.verify(STATE, _call(arguments), _call(arguments)).reward == 1.0
 
 
+@settings(deadline=None)
 @given(left=VALID_ARGUMENTS, right=VALID_ARGUMENTS)
 def test_equivalence_of_valid_calls_is_symmetric(
     left: dict[str, Any], right: dict[str, Any]
@@ -118,6 +120,7 @@ def test_equivalence_of_valid_calls_is_symmetric(
     assert there.reward == back.reward
 
 
+@settings(deadline=None)
 @given(arguments=VALID_ARGUMENTS)
 def test_key_order_white_space_and_call_ids_mean_nothing(
     arguments: dict[str, Any],
@@ -127,6 +130,7 @@ def test_key_order_white_space_and_call_ids_mean_nothing(
     assert FUNCTIONAL.verify(STATE, _call(arguments, "call_1"), variant).reward == 1.0
 
 
+@settings(deadline=None)
 @given(text=st.text(), words=st.lists(st.sampled_from("O12 40 ? not a"), max_size=8))
 def test_message_passes_its_own_verifier(text: str, words: list[str]) -> None:
     message = Action(f"Order O7 of {text} {' '.join(words)}")

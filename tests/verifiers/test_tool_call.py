@@ -490,6 +490,31 @@ def test_broken_schema_ends_in_an_error_that_names_the_tool() -> None:
         _verifier().verify(state, action, action)
 
 
+def test_rule_for_everything_reaches_into_objects_and_arrays() -> None:
+    parameters = ToolCallParameters.model_validate(
+        {
+            "kind": "tool_call",
+            "scoring": "strict",
+            "strings": {"kind": "exact"},
+            "arguments": [
+                {
+                    "tool": "*",
+                    "argument": "*",
+                    "comparator": {"kind": "case_insensitive"},
+                }
+            ],
+        }
+    )
+    demonstrated = {"city": "Rome", "stops": [{"city": "Oslo", "nights": 1}]}
+    sampled = {"city": "rome", "stops": [{"city": "OSLO"}]}
+
+    verdict = ToolCallVerifier(parameters).verify(
+        STATE, _calls(("book", demonstrated)), _calls(("book", sampled))
+    )
+
+    assert verdict.reward == 1.0
+
+
 def test_first_fitting_rule_decides() -> None:
     parameters = ToolCallParameters.model_validate(
         {

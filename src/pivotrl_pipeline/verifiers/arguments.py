@@ -12,7 +12,9 @@ from fnmatch import fnmatchcase
 from pivotrl_pipeline.parameters.comparators import (
     AnyComparator,
     ArgumentRule,
+    ExactComparator,
     IgnoreComparator,
+    ShellComparator,
     UnorderedComparator,
 )
 from pivotrl_pipeline.records.messages import JsonObject, JsonValue
@@ -43,11 +45,14 @@ class _Rule:
     """What a rule says at one path."""
 
     compare: Comparator | None
+    takes_containers: bool
+    """True if it judges an array or an object as a whole; else the parts are judged,
+    each by the rule at its own path."""
     is_unordered: bool
     is_ignored: bool
 
 
-_NO_RULE = _Rule(None, is_unordered=False, is_ignored=False)
+_NO_RULE = _Rule(None, takes_containers=False, is_unordered=False, is_ignored=False)
 
 
 class ArgumentComparison:
@@ -89,7 +94,11 @@ class ArgumentComparison:
         path: str,
     ) -> str | None:
         rule = self._rule_at(path) if self._rules else _NO_RULE
-        if rule.compare is not None:
+        if rule.compare is not None and (
+            rule.takes_containers
+            or not isinstance(demonstrated, (list, dict))
+            or not isinstance(sampled, (list, dict))
+        ):
             is_same = rule.compare(demonstrated, sampled)
             return None if is_same else _describe(path, demonstrated, sampled)
         shape = _UNKNOWN if node is None else node.shape
@@ -242,6 +251,9 @@ class ArgumentComparison:
 def _compile_rule(comparator: AnyComparator) -> _Rule:
     return _Rule(
         build_comparator(comparator),
+        takes_containers=isinstance(
+            comparator, (ExactComparator, IgnoreComparator, ShellComparator)
+        ),
         is_unordered=isinstance(comparator, UnorderedComparator),
         is_ignored=isinstance(comparator, IgnoreComparator),
     )

@@ -42,7 +42,11 @@ _Difference = tuple[VerdictReason, str]
 
 
 class CodeEditVerifier:
-    """Compares the steps that two actions make."""
+    """Compares the steps that two actions make.
+
+    A step that finishes or thinks passes whatever it says; leave such tools out of the
+    parameters where that must not be.
+    """
 
     def __init__(self, parameters: CodeEditParameters) -> None:
         self.parameters = parameters

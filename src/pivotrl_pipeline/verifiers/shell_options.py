@@ -34,6 +34,8 @@ class OptionTable:
     """Index of the first operand that is a path; None if none is."""
     is_unordered: bool = False
     """True if the order of the operands means nothing."""
+    keeps_slash: bool = False
+    """True if a slash at the end of a path means something."""
     stops_at_operand: bool = False
     """True if every word after the first operand is an operand."""
 
@@ -86,9 +88,12 @@ TABLES: Mapping[str, OptionTable] = {
     ),
     "touch": OptionTable("drt", first_path=0, is_unordered=True),
     "cp": OptionTable(
-        "tS", synonyms={**_RECURSIVE, "archive": "a", "force": "f"}, first_path=0
+        "tS",
+        synonyms={**_RECURSIVE, "archive": "a", "force": "f"},
+        first_path=0,
+        keeps_slash=True,
     ),
-    "mv": OptionTable("tS", synonyms={"force": "f"}, first_path=0),
+    "mv": OptionTable("tS", synonyms={"force": "f"}, first_path=0, keeps_slash=True),
     "ln": OptionTable("tS", synonyms={"symbolic": "s", "force": "f"}),
     "cat": OptionTable(synonyms={"number": "n"}, first_path=0),
     "head": _HEAD,
@@ -117,6 +122,7 @@ TABLES: Mapping[str, OptionTable] = {
         "efl",
         with_suffix="i",
         synonyms={"quiet": "n", "silent": "n", "expression": "e", "in-place": "i"},
+        first_path=1,
     ),
     "awk": OptionTable("Fvf", stops_at_operand=True),
     "tee": OptionTable(synonyms={"append": "a"}, first_path=0),
@@ -200,8 +206,11 @@ def normalise_arguments(
     first = table.first_path
     if first is not None:
         # `grep -e PATTERN FILE`: the pattern is an option, every operand a path.
-        first = 0 if first and any(name in "ef" for name, _ in options) else first
-        operands[first:] = [resolve_path(path, directory) for path in operands[first:]]
+        is_option = any(name in ("e", "f") for name, _ in options)
+        first = 0 if is_option else first
+        operands[first:] = [
+            _spell_path(table, path, directory) for path in operands[first:]
+        ]
     is_placed = first is not None and len(operands) > first
     if table.is_unordered:
         operands.sort()
@@ -233,6 +242,11 @@ def resolve_path(path: str, directory: str) -> str:
         return path
     joined = posixpath.join(directory, path.removeprefix("./"))
     return joined if EXPANSION in path else posixpath.normpath(joined)
+
+
+def _spell_path(table: OptionTable, path: str, directory: str) -> str:
+    slash = "/" if table.keeps_slash and path.endswith("/") else ""
+    return resolve_path(path, directory) + slash
 
 
 def _read_long(table: OptionTable, word: str, waiting: list[str]) -> tuple[str, str]:

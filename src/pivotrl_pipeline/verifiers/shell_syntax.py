@@ -1,9 +1,9 @@
 """Shell commands in one spelling: what is left is what the shell would do.
 
 Parsed with bashlex; quoting, option order and clusters (for known commands), the place
-of redirections and assignments, ``cd x &&`` and white space disappear. What bashlex
-cannot parse (``[[ ]]``, ``case``, quoted here-documents, a half-typed line) keeps its
-text.
+of redirections and assignments, ``cd x &&`` and white space disappear. A ``cd`` is
+taken to succeed, as it did where it was demonstrated. What bashlex cannot parse
+(``[[ ]]``, ``case``, quoted here-documents, a half-typed line) keeps its text.
 """
 
 import importlib
