@@ -304,3 +304,31 @@ def test_unknown_option_in_cache_yml_is_refused(project: Project) -> None:
 
     assert result.code != 0
     assert "cache.yml sets 'sise'; choose from:" in result.output
+
+
+def test_code_that_a_parameter_names_counts(project: Project) -> None:
+    project.edit(
+        "conf/base/parameters.yml", "factor: 2", "factor: {by: own_code.factor}"
+    )
+    project.write("src/own_code.py", "def factor():\n    return 2")
+    project.write(
+        "conf/base/cache.yml", "cache: {named_imports: [toy.arithmetic.multiply]}"
+    )
+    project.edit(
+        "src/toy/arithmetic.py",
+        "    return [number * factor",
+        "    from importlib import import_module\n\n"
+        '    module, name = factor["by"].split(".")\n'
+        "    factor = getattr(import_module(module), name)()\n"
+        "    return [number * factor",
+    )
+    assert project.run().ran == ["scale"]
+    project.edit("src/toy/constants.py", "UNRELATED = 1", "UNRELATED = 2")
+    assert project.run().ran == []
+
+    project.write("src/own_code.py", "def factor():\n    return 3")
+
+    result = project.run()
+    assert result.ran == ["scale", "summarise", "render"]
+    assert "code changed (own_code.factor)" in result.line("scale")
+    assert project.outputs() == project.from_scratch()

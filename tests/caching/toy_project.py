@@ -121,8 +121,11 @@ _FILES = {
         def ran(name):
             with open(os.environ["TOY_LOG"], "a") as file:
                 file.write(name + "\\n")
-            if os.environ.get("TOY_PAUSE") == name:
-                time.sleep(60)
+            deadline = time.monotonic() + 60
+            while os.environ.get("TOY_PAUSE") == name and time.monotonic() < deadline:
+                if os.path.exists(os.environ["TOY_LOG"] + ".go"):
+                    break
+                time.sleep(0.02)
     """,
     "src/toy/nodes.py": """
         from toy import arithmetic
@@ -203,6 +206,17 @@ class Running:
             assert time.monotonic() < deadline, node
             assert self.process.is_alive(), self.output.read_text()
             time.sleep(0.02)
+
+    def wait_for_output(self, text: str) -> None:
+        """Waits until the command has printed the text."""
+        deadline = time.monotonic() + 60
+        while not self.output.exists() or text not in self.output.read_text():
+            assert time.monotonic() < deadline, text
+            time.sleep(0.02)
+
+    def go_on(self) -> None:
+        """Ends the pause of a node."""
+        (self.project.path / "ran.log.go").write_text("")
 
     def wait(self) -> Result:
         """Waits for the end of the command."""
@@ -338,6 +352,7 @@ def run_kedro(
     """The body of a command's process."""
     if hasattr(os, "setsid"):
         os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(variables)

@@ -1,0 +1,189 @@
+"""Saves through Kedro's datasets replace their targets in one step."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from kedro.io import AbstractDataset, CachedDataset, DataCatalog, DatasetError
+from kedro.pipeline import Node
+from kedro_datasets.json import JSONDataset
+from kedro_datasets.pandas import ParquetDataset
+from kedro_datasets.text import TextDataset
+
+from pivotrl_pipeline.caching.atomic import atomic_saves
+from pivotrl_pipeline.caching.partial import is_partial, partial_path, remove_partials
+
+
+def make(x: object) -> object:
+    return x
+
+
+def make_chunks(x: object) -> Iterator[object]:
+    yield x
+
+
+class Watched(JSONDataset):
+    """Tells what lies at the target while it saves."""
+
+    seen: str | None = None
+
+    def save(self, data: Any) -> None:
+        super().save(data)
+        assert self.target is not None
+        self.seen = self.target.read_text() if self.target.exists() else None
+
+    target: Path | None = None
+
+
+def save(dataset: AbstractDataset[Any, Any], data: object, func: Any = make) -> None:
+    catalog = DataCatalog({"out": dataset})
+    with atomic_saves(catalog, Node(func, "in", "out")):
+        catalog.save("out", data)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_target_keeps_its_old_content_until_the_save_is_over(tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    target.write_text("[0]")
+    dataset = Watched(filepath=target.as_posix())
+    dataset.target = target
+
+    save(dataset, [1])
+
+    assert dataset.seen == "[0]"
+    assert json.loads(target.read_text()) == [1]
+    assert names(tmp_path) == ["out.json"]
+    assert dataset.load() == [1]
+
+
+def test_failed_save_leaves_the_old_content_and_no_other_file(tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    target.write_text("[0]")
+
+    with pytest.raises(DatasetError, match="not JSON serializable"):
+        save(JSONDataset(filepath=target.as_posix()), [1, object()])
+
+    assert target.read_text() == "[0]"
+    assert names(tmp_path) == ["out.json"]
+
+
+def test_the_suffix_of_the_target_is_kept_while_saving(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [1]})
+
+    save(ParquetDataset(filepath=(tmp_path / "out.v2.parquet").as_posix()), frame)
+
+    assert names(tmp_path) == ["out.v2.parquet"]
+    assert pd.read_parquet(tmp_path / "out.v2.parquet").equals(frame)
+
+
+def test_cached_dataset_is_saved_through(tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    inner = Watched(filepath=target.as_posix())
+    inner.target = target
+
+    save(CachedDataset(inner), [1])
+
+    assert inner.seen is None
+    assert json.loads(target.read_text()) == [1]
+
+
+def test_chunks_of_a_generator_replace_the_target_together(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+    dataset = TextDataset(filepath=target.as_posix())
+    catalog = DataCatalog({"out": dataset})
+
+    with atomic_saves(catalog, Node(make_chunks, "in", "out")):
+        catalog.save("out", "first")
+        catalog.save("out", "second")
+        during = target.read_text()
+
+    assert during == "old"
+    assert target.read_text() == "second"
+
+
+def test_dataset_that_appends_is_left_alone(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    target.write_text("old ")
+    dataset = TextDataset(
+        filepath=target.as_posix(), fs_args={"open_args_save": {"mode": "a"}}
+    )
+
+    save(dataset, "new")
+
+    assert target.read_text() == "old new"
+
+
+def test_dataset_that_saves_atomically_by_itself_is_left_alone(tmp_path: Path) -> None:
+    class Own(JSONDataset):
+        saves_atomically = True
+        written_to = ""
+
+        def save(self, data: Any) -> None:
+            self.written_to = str(self._filepath)
+            super().save(data)
+
+    dataset = Own(filepath=(tmp_path / "out.json").as_posix())
+
+    save(dataset, [1])
+
+    assert dataset.written_to == (tmp_path / "out.json").as_posix()
+
+
+def test_folder_that_a_dataset_writes_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    class Folder(AbstractDataset[Any, Any]):
+        def __init__(self, filepath: Path) -> None:
+            self._filepath = filepath
+
+        def save(self, data: Any) -> None:
+            self._filepath.mkdir()
+            (self._filepath / "part").write_text(data)
+
+        def load(self) -> Any:
+            return (self._filepath / "part").read_text()
+
+        def _describe(self) -> dict[str, Any]:
+            return {}
+
+    target = tmp_path / "folder"
+    target.mkdir()
+    (target / "stale").write_text("x")
+
+    save(Folder(target), "new")
+
+    assert names(target) == ["part"]
+    assert names(tmp_path) == ["folder"]
+
+
+def test_link_keeps_pointing_at_the_file_that_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    real, link = tmp_path / "real" / "out.json", tmp_path / "out.json"
+    real.write_text("[0]")
+    link.symlink_to(real)
+
+    save(JSONDataset(filepath=link.as_posix()), [1])
+
+    assert link.is_symlink()
+    assert json.loads(real.read_text()) == [1]
+
+
+@pytest.mark.parametrize("name", ["out.json", "table.csv.gz", "policy", ".hidden"])
+def test_leftovers_of_a_target_are_removed_and_of_another_are_not(
+    tmp_path: Path, name: str
+) -> None:
+    partial = partial_path(tmp_path / name)
+    other = partial_path(tmp_path / f"other-{name}")
+    partial.write_text("half")
+    other.write_text("half")
+
+    remove_partials(tmp_path / name)
+
+    assert is_partial(partial.name)
+    assert names(tmp_path) == [other.name]
+    assert partial.suffixes[-1:] == (Path(name).suffixes[-1:] or [".partial"])
