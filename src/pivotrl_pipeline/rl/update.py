@@ -74,7 +74,7 @@ def update_policy(
 ) -> TrainedPolicy:
     """Trains ``policy.model`` in place; gives the weights that ``keep`` asks for.
 
-    A function of its arguments: on one machine the same arguments give the same bits,
+    A function of its arguments: on one CPU the same arguments give the same bits,
     however often the update was killed and went on from ``checkpoint_folder``. A
     checkpoint of other arguments, or of other code, is ignored. The last one stays:
     `discard_checkpoints` removes it.
