@@ -1,9 +1,11 @@
 """Tiny models with random weights, one per architecture that is tested."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     Gemma2Config,
     Gemma2ForCausalLM,
@@ -12,11 +14,13 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedModel,
+    PreTrainedTokenizerFast,
     Qwen3Config,
     Qwen3ForCausalLM,
     Qwen3MoeConfig,
     Qwen3MoeForCausalLM,
 )
+from transformers.utils import logging
 
 VOCABULARY = 97
 SIZES = {
@@ -74,6 +78,75 @@ def _make_qwen3_moe() -> PreTrainedModel:
             **SIZES, moe_intermediate_size=16, num_experts=4, num_experts_per_tok=2
         )
     )
+
+
+CHATML = """{%- if tools %}<|im_start|>system
+{% for tool in tools %}{{ tool | tojson }}
+{% endfor %}<|im_end|>
+{% endif %}
+{%- for message in messages %}<|im_start|>{{ message.role }}
+{{ message.content }}
+{%- for call in message.tool_calls or [] %}{% set function = call.function -%}
+<tool_call>{"name": "{{ function.name }}", "arguments": {{ function.arguments | tojson -}}
+}</tool_call>{% endfor %}<|im_end|>
+{% endfor %}
+{%- if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+
+
+@pytest.fixture
+def make_tokenizer() -> Callable[..., PreTrainedTokenizerFast]:
+    """A token per byte, with any chat template."""
+
+    def make(
+        template: str | None = CHATML, bos_token: str | None = None
+    ) -> PreTrainedTokenizerFast:
+        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+        tokenizer = Tokenizer(
+            models.BPE(vocab={byte: i for i, byte in enumerate(alphabet)}, merges=[])
+        )
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(
+            add_prefix_space=False, use_regex=False
+        )
+        tokenizer.decoder = decoders.ByteLevel()
+        fast = PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer,
+            eos_token="<|im_end|>",
+            pad_token="<|endoftext|>",
+            bos_token=bos_token,
+        )
+        fast.chat_template = template
+        return fast
+
+    return make
+
+
+@pytest.fixture
+def make_policy_folder(
+    tmp_path: Path, make_tokenizer: Callable[..., PreTrainedTokenizerFast]
+) -> Callable[..., Path]:
+    """A whole policy folder: a tiny Qwen3 with a token per byte."""
+
+    def make(template: str | None = CHATML, num_layers: int = 2) -> Path:
+        tokenizer = make_tokenizer(template)
+        torch.manual_seed(0)
+        model = Qwen3ForCausalLM(
+            Qwen3Config(
+                **{
+                    **SIZES,
+                    "vocab_size": len(tokenizer),
+                    "eos_token_id": tokenizer.eos_token_id,
+                    "num_hidden_layers": num_layers,
+                }
+            )
+        )
+        folder = tmp_path / "policy"
+        logging.disable_progress_bar()
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make
 
 
 MAKERS: dict[str, Callable[[], PreTrainedModel]] = {

@@ -1,0 +1,213 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pivotrl_pipeline.parameters.policy import PolicyParameters
+from pivotrl_pipeline.policies.base import Policy, SamplingSettings
+from pivotrl_pipeline.policies.loading import load_policy
+from pivotrl_pipeline.policies.sharing import Sharing
+from pivotrl_pipeline.policies.transformers_policy import TransformersPolicy
+from pivotrl_pipeline.records.messages import Message, Role
+from pivotrl_pipeline.records.rollouts import FinishReason
+from pivotrl_pipeline.records.trajectories import State
+
+GREEDY = SamplingSettings(0.0, 1.0, 9)
+PROMPT = list(b"a conversation between a customer and the order desk")
+
+
+@pytest.fixture
+def policy(make_policy_folder: Callable[..., Path]) -> TransformersPolicy:
+    return load_policy(
+        str(make_policy_folder()),
+        PolicyParameters(
+            device="cpu",
+            dtype="auto",
+            max_tokens_in_flight=4096,
+            reasoning="since_last_user",
+        ),
+    )
+
+
+def test_samples_come_in_the_order_of_prompts_and_seeds(
+    policy: TransformersPolicy,
+) -> None:
+    settings = SamplingSettings(1.0, 1.0, 8)
+    protocol: Policy = policy
+
+    together = protocol.sample([PROMPT, [1, 2]], [[1, 2], [3]], settings)
+
+    assert [len(samples) for samples in together] == [2, 1]
+    alone = policy.sample([[1, 2]], [[3]], settings)[0][0]
+    assert alone.token_ids == together[1][0].token_ids
+    assert alone.logprobs == pytest.approx(together[1][0].logprobs, abs=1e-4)
+
+
+def test_equal_prompts_and_seeds_give_equal_samples(policy: TransformersPolicy) -> None:
+    (first,), (second,) = policy.sample(
+        [PROMPT, PROMPT], [[7], [7]], SamplingSettings(1.0, 1.0, 8)
+    )
+
+    assert first.token_ids == second.token_ids
+
+
+def test_a_prompt_without_seeds_gives_no_samples(policy: TransformersPolicy) -> None:
+    samples = policy.sample([PROMPT, [1]], [[], [5]], GREEDY)
+
+    assert [len(each) for each in samples] == [0, 1]
+    assert policy.sample([], [], GREEDY) == []
+
+
+def test_finish_reason_says_whether_a_stop_token_was_drawn(
+    policy: TransformersPolicy,
+) -> None:
+    stop = policy.stop_ids[0]
+    samples = policy.sample(
+        [PROMPT], [list(range(200))], SamplingSettings(1.5, 1.0, 12)
+    )[0]
+
+    reasons = {sample.finish_reason for sample in samples}
+    assert reasons == {FinishReason.STOP, FinishReason.LENGTH}
+    assert all(
+        (sample.token_ids[-1] == stop) == (sample.finish_reason is FinishReason.STOP)
+        for sample in samples
+    )
+
+
+def test_decoding_drops_only_the_final_stop_token(policy: TransformersPolicy) -> None:
+    stop = policy.stop_ids[0]
+    text = policy.tokenizer("hi", add_special_tokens=False)["input_ids"]
+
+    assert policy.decode([*text, stop]) == "hi"
+    assert policy.decode([stop, *text]) == "<|im_end|>hi"
+
+
+def test_reasoning_is_not_markup_for_a_template_without_it(
+    policy: TransformersPolicy,
+) -> None:
+    assert policy.parse("<think>a</think>b").content == "<think>a</think>b"
+
+
+def test_rendered_states_of_a_trajectory_are_prefixes(
+    policy: TransformersPolicy,
+) -> None:
+    question = Message(Role.USER, "Hello")
+    answer = Message(Role.ASSISTANT, "Good day.")
+
+    first = policy.render(State((question,), ()))
+    second = policy.render(State((question, answer, question), ()))
+
+    assert second[: len(first)] == first
+
+
+def play(policy: TransformersPolicy, *, cached: bool, turns: int) -> list[list[int]]:
+    """Greedy conversations that grow by each action and an answer to it."""
+    histories = [list(PROMPT), list(PROMPT), [*PROMPT, 8, 8], [5, 6]]
+    cache = policy.open_cache()
+    for turn in range(turns):
+        samples = policy.sample(
+            histories,
+            [[turn]] * len(histories),
+            GREEDY,
+            cache=cache if cached else None,
+            conversations=list("abcd") if cached else None,
+        )
+        for index, (sample,) in enumerate(samples):
+            histories[index] += [*sample.token_ids, 20 + turn, 30 + index, 40]
+    return histories
+
+
+def test_cached_conversations_take_the_same_actions(policy: TransformersPolicy) -> None:
+    assert play(policy, cached=True, turns=4) == play(policy, cached=False, turns=4)
+
+
+def test_a_cached_turn_costs_its_own_tokens_only(policy: TransformersPolicy) -> None:
+    cache = policy.open_cache()
+    (first,) = policy.sample([PROMPT], [[0]], GREEDY, cache=cache, conversations=["a"])[
+        0
+    ]
+    before = policy.token_counts.forwarded
+
+    policy.sample(
+        [[*PROMPT, *first.token_ids, 1, 2]],
+        [[0]],
+        SamplingSettings(0.0, 1.0, 1),
+        cache=cache,
+        conversations=["a"],
+    )
+
+    # The last action token was sampled and not forwarded; then two new ones.
+    assert policy.token_counts.forwarded - before == 3
+
+
+def test_history_that_was_rewritten_is_forwarded_again(
+    policy: TransformersPolicy,
+) -> None:
+    cache = policy.open_cache()
+    policy.sample([PROMPT], [[0]], GREEDY, cache=cache, conversations=["a"])
+    rewritten = [*PROMPT[:20], 1, 2, 3]
+
+    (cached,) = policy.sample(
+        [rewritten], [[0]], GREEDY, cache=cache, conversations=["a"]
+    )[0]
+    (plain,) = policy.sample([rewritten], [[0]], GREEDY)[0]
+
+    assert cached.token_ids == plain.token_ids
+
+
+def test_a_full_cache_forgets_what_was_unused_for_longest(
+    policy: TransformersPolicy,
+) -> None:
+    cache = policy.open_cache()
+    long_prompt = [index % 200 for index in range(1800)]
+    for key in "abc":
+        policy.sample(
+            [long_prompt],
+            [[0]],
+            SamplingSettings(0.0, 1.0, 1),
+            cache=cache,
+            conversations=[key],
+        )
+
+    # Three times 1,800 tokens do not fit into 4,096.
+    assert cache.num_tokens == 3600
+    cache.forget(["b", "c"])
+    assert cache.num_tokens == 0
+
+
+def test_a_policy_that_cannot_share_trees_samples_the_same(
+    policy: TransformersPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = policy.sample([PROMPT, PROMPT[:9]], [[1, 2], [3]], GREEDY)
+    monkeypatch.setattr(
+        "pivotrl_pipeline.policies.transformers_policy.find_sharing",
+        lambda model: Sharing.PROMPT,
+    )
+
+    copied = policy.sample([PROMPT, PROMPT[:9]], [[1, 2], [3]], GREEDY)
+
+    assert copied == shared
+
+
+@pytest.mark.parametrize(
+    ("prompts", "seeds", "limit", "message"),
+    [
+        ([[1]], [], 4, "1 prompts and 0 lists of seeds"),
+        ([[1], []], [[1], [2]], 4, "prompt 1 is empty"),
+        ([[1]], [[1]], 0, "max_new_tokens is 0"),
+    ],
+)
+def test_calls_that_make_no_sense_are_refused(
+    policy: TransformersPolicy,
+    prompts: list[list[int]],
+    seeds: list[list[int]],
+    limit: int,
+    message: str,
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        policy.sample(prompts, seeds, SamplingSettings(1.0, 1.0, limit))
+
+
+def test_a_cache_needs_a_key_per_prompt(policy: TransformersPolicy) -> None:
+    with pytest.raises(ValueError, match="give one key per prompt"):
+        policy.sample([[1]], [[1]], GREEDY, cache=policy.open_cache())
