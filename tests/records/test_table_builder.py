@@ -17,14 +17,13 @@ SCHEMA = pa.schema(
 def _build(*, spill_bytes: int) -> TableBuilder:
     builder = TableBuilder(SCHEMA, spill_bytes=spill_bytes)
     for start in (0, 2, 4):
-        builder.append(
-            {
-                "key": [f"row {start}", f"row {start + 1}"],
-                "count": [start, start + 1],
-                "success": [None, True],
-                "tokens": [start, None],
-            }
-        )
+        columns = {
+            "key": [f"row {start}", f"row {start + 1}"],
+            "count": [start, start + 1],
+            "success": [None, True],
+            "tokens": [start, None],
+        }
+        builder.append(pa.RecordBatch.from_pydict(columns, schema=SCHEMA))
     return builder
 
 

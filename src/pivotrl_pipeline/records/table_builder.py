@@ -7,7 +7,6 @@ that can be dropped at any time. The file has no name and goes with the frame.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -36,10 +35,8 @@ class TableBuilder:
         self._writer: pa.RecordBatchFileWriter | None = None
         self.num_rows = 0
 
-    def append(self, columns: Mapping[str, Sequence[object]]) -> None:
-        """Adds rows, given as columns of equal length."""
-        arrays = [pa.array(columns[f.name], type=f.type) for f in self._schema]
-        batch = pa.record_batch(arrays, schema=self._schema)
+    def append(self, batch: pa.RecordBatch) -> None:
+        """Adds rows; the batch must have the table's schema."""
         self.num_rows += batch.num_rows
         if self._writer is None and self._num_bytes + batch.nbytes > self._spill_bytes:
             self._start_spilling()

@@ -9,10 +9,9 @@ from multiprocessing import get_context
 from typing import TypeAlias
 
 from pivotrl_pipeline.formats.base import RawRow
-from pivotrl_pipeline.formats.ingestion.conversion import ConvertedRow, RejectedRow
+from pivotrl_pipeline.formats.ingestion.tables import ConvertedBatch
 
-Converted: TypeAlias = list[ConvertedRow | RejectedRow]
-Convert: TypeAlias = Callable[[list[RawRow]], Converted]
+Convert: TypeAlias = Callable[[list[RawRow]], ConvertedBatch]
 
 MAX_BATCH_ROWS = 256
 MAX_BATCH_BYTES = 8 * 2**20
@@ -22,8 +21,8 @@ SERIAL_BYTES = 64 * 2**20
 
 def convert_batches(
     rows: Iterable[RawRow], convert: Convert
-) -> Iterator[tuple[list[RawRow], Converted]]:
-    """Each batch of rows with what ``convert`` makes of it, in the order of the rows.
+) -> Iterator[ConvertedBatch]:
+    """What ``convert`` makes of each batch, in the order of the rows.
 
     Text is parsed by other processes once there is much of it; rows that are parsed
     already stay here, since sending them would cost what converting them does.
@@ -40,29 +39,22 @@ def convert_batches(
         if size and num_bytes > SERIAL_BYTES and (count := _count_processors()) > 1:
             yield from _convert_elsewhere(chain([batch], batches), convert, count)
             return
-        yield batch, convert(batch)
+        yield convert(batch)
 
 
 def _convert_elsewhere(
     batches: Iterable[list[RawRow]], convert: Convert, num_processes: int
-) -> Iterator[tuple[list[RawRow], Converted]]:
-    pending: deque[tuple[list[RawRow], Future[Converted]]] = deque()
+) -> Iterator[ConvertedBatch]:
+    pending: deque[Future[ConvertedBatch]] = deque()
     # Forking a process that has threads, as Arrow's, may hang.
     context = get_context("spawn")
     with ProcessPoolExecutor(num_processes, mp_context=context) as pool:
         for batch in batches:
-            pending.append((batch, pool.submit(convert, batch)))
+            pending.append(pool.submit(convert, batch))
             if len(pending) > 2 * num_processes:
-                yield _take(pending)
+                yield pending.popleft().result()
         while pending:
-            yield _take(pending)
-
-
-def _take(
-    pending: deque[tuple[list[RawRow], Future[Converted]]],
-) -> tuple[list[RawRow], Converted]:
-    batch, future = pending.popleft()
-    return batch, future.result()
+            yield pending.popleft().result()
 
 
 def _batch(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:

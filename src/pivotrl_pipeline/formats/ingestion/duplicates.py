@@ -1,12 +1,13 @@
 """Finds trajectories and states that come more than once."""
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from pivotrl_pipeline.formats.base import RejectionReason
-from pivotrl_pipeline.formats.ingestion.conversion import ConvertedRow
+from pivotrl_pipeline.formats.ingestion.tables import AcceptedRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,12 @@ class DuplicateFinder:
     def __init__(self) -> None:
         """Nothing seen yet."""
         self._rows_by_id: dict[str, tuple[int, str]] = {}
-        self._addresses_by_digest: dict[int, str] = {}
+        self._digests: set[int] = set()
         self._states = array("q")
         self._actions = array("q")
         self.num_repeated_trajectories = 0
 
-    def admit(self, row: ConvertedRow) -> tuple[RejectionReason, str] | None:
+    def admit(self, row: AcceptedRow) -> tuple[RejectionReason, str] | None:
         """Remembers the row; why it cannot be kept, if its id is taken.
 
         A trajectory that repeats another under an id of its own is kept and counted:
@@ -54,12 +55,15 @@ class DuplicateFinder:
                 f"messages differ; ids must be unique: rename one, or drop the ids "
                 f"and they are made from the content.",
             )
-        self._rows_by_id[row.trajectory_id] = (row.digest, row.address)
-        first = self._addresses_by_digest.setdefault(row.digest, row.address)
-        self.num_repeated_trajectories += first is not row.address
-        self._states.extend([turn.state_digest for turn in row.turns])
-        self._actions.extend([turn.action_digest for turn in row.turns])
+        self._rows_by_id[row.trajectory_id] = (row.digest, row.row.address)
+        self.num_repeated_trajectories += row.digest in self._digests
+        self._digests.add(row.digest)
         return None
+
+    def remember_turns(self, states: Iterable[int], actions: Iterable[int]) -> None:
+        """Takes the digests of candidates, in the order of the table."""
+        self._states.extend(states)
+        self._actions.extend(actions)
 
     def report_states(self) -> StateReport:
         """Repeated and contested states among the turns of all admitted rows."""

@@ -9,13 +9,11 @@ import pandas as pd
 
 from pivotrl_pipeline.errors import TrajectoryError
 from pivotrl_pipeline.formats import DETECT, detect_format, find_format
-from pivotrl_pipeline.formats.base import FILTERS, Format, RawRow, parse_row
+from pivotrl_pipeline.formats.base import FILTERS, Format, parse_row
 from pivotrl_pipeline.formats.ingestion.batches import convert_batches
 from pivotrl_pipeline.formats.ingestion.conversion import (
-    ConvertedRow,
     IngestionSettings,
     RejectedRow,
-    convert_row,
     reject,
 )
 from pivotrl_pipeline.formats.ingestion.duplicates import DuplicateFinder
@@ -23,15 +21,20 @@ from pivotrl_pipeline.formats.ingestion.report import (
     render_counts,
     render_duplicates,
     render_reasons,
+    render_rejected,
     render_unoffered,
 )
 from pivotrl_pipeline.formats.ingestion.rows import RowSource
 from pivotrl_pipeline.formats.ingestion.tables import (
-    TrajectoryTables,
-    make_rejected_table,
+    PIVOT_CANDIDATES,
+    TRAJECTORIES,
+    ConvertedBatch,
+    convert_batch,
+    select_rows,
 )
 from pivotrl_pipeline.formats.row_fields import read_tools, to_tools
-from pivotrl_pipeline.records.messages import JsonValue, Tool
+from pivotrl_pipeline.records.messages import JsonValue
+from pivotrl_pipeline.records.table_builder import TableBuilder
 
 logger = logging.getLogger(__name__)
 
@@ -66,29 +69,48 @@ def ingest_trajectories(
         ConfigurationError: If the format or the input is of no known kind.
     """
     tools = to_tools(read_tools(raw_tools, "raw_tools"))
-    tables, finder = TrajectoryTables(), DuplicateFinder()
-    rejected: list[RejectedRow] = []
-    unoffered: list[int] = []
     rows = RowSource(raw_trajectories)
     format_ = _resolve_format(rows, settings.format)
     convert = partial(
-        _convert_batch, format_name=format_.name, tools=tools, settings=settings
+        convert_batch, format_name=format_.name, tools=tools, settings=settings
     )
+    collected = _Collected()
     joined = format_.join(rows) if format_.join else rows
-    for batch, converted in convert_batches(joined, convert):
-        kept: list[ConvertedRow] = []
-        for row, result in zip(batch, converted, strict=True):
-            if isinstance(result, RejectedRow):
-                rejected.append(result)
-            elif duplicate := finder.admit(result):
-                rejected.append(reject(row, *duplicate))
-            else:
-                kept.append(result)
-        unoffered.extend(row.unoffered_calls for row in kept if row.unoffered_calls)
-        tables.append(kept)
-    num_rows = tables.trajectories.num_rows + len(rejected)
-    _check_rejected(rejected, num_rows, settings.max_rejected_rate)
-    return _finish(tables, finder, rejected, unoffered, format_.name)
+    for batch in convert_batches(joined, convert):
+        collected.add(batch)
+    _check_rejected(collected.rejected, collected.num_rows, settings.max_rejected_rate)
+    return _finish(collected, format_.name)
+
+
+class _Collected:
+    """What has come out of the rows so far."""
+
+    def __init__(self) -> None:
+        self.trajectories = TableBuilder(TRAJECTORIES)
+        self.pivot_candidates = TableBuilder(PIVOT_CANDIDATES)
+        self.rejected: list[RejectedRow] = []
+        self.unoffered_calls: list[int] = []
+        self.duplicates = DuplicateFinder()
+
+    @property
+    def num_rows(self) -> int:
+        return self.trajectories.num_rows + len(self.rejected)
+
+    def add(self, batch: ConvertedBatch) -> None:
+        """Takes a batch, without the rows whose id is taken."""
+        self.rejected += batch.rejected
+        is_kept = []
+        for row in batch.accepted:
+            duplicate = self.duplicates.admit(row)
+            is_kept.append(duplicate is None)
+            if duplicate is not None:
+                self.rejected.append(reject(row.row, *duplicate))
+            elif row.unoffered_calls:
+                self.unoffered_calls.append(row.unoffered_calls)
+        kept = batch if all(is_kept) else select_rows(batch, is_kept)
+        self.trajectories.append(kept.trajectories)
+        self.pivot_candidates.append(kept.pivot_candidates)
+        self.duplicates.remember_turns(kept.states, kept.actions)
 
 
 def _resolve_format(rows: RowSource, name: str) -> Format:
@@ -102,17 +124,6 @@ def _resolve_format(rows: RowSource, name: str) -> Format:
         except TrajectoryError as error:
             refusal = TrajectoryError(f"{row.address}: {error}", reason=error.reason)
     raise refusal
-
-
-def _convert_batch(
-    batch: list[RawRow],
-    *,
-    format_name: str,
-    tools: Sequence[Tool],
-    settings: IngestionSettings,
-) -> list[ConvertedRow | RejectedRow]:
-    format_ = find_format(format_name)
-    return [convert_row(row, format_, tools, settings) for row in batch]
 
 
 def _check_rejected(
@@ -133,40 +144,42 @@ def _check_rejected(
         )
 
 
-def _finish(
-    tables: TrajectoryTables,
-    finder: DuplicateFinder,
-    rejected: Sequence[RejectedRow],
-    unoffered: Sequence[int],
-    format_name: str,
-) -> IngestedTables:
-    trajectories = tables.trajectories.to_frame()
-    candidates = tables.pivot_candidates.to_frame()
-    num_rows = len(trajectories) + len(rejected)
-    counts = render_counts(
-        num_rows=num_rows,
-        num_trajectories=len(trajectories),
-        num_candidates=len(candidates),
-        format_name=format_name,
-    )
-    states = finder.report_states()
+def _finish(collected: _Collected, format_name: str) -> IngestedTables:
+    trajectories = collected.trajectories.to_frame()
+    candidates = collected.pivot_candidates.to_frame()
+    states = collected.duplicates.report_states()
     contested = None
     if states.contested_turns is not None:
         first, second = candidates["candidate_id"].iloc[list(states.contested_turns)]
         contested = (first, second)
-    for line in [
-        counts,
-        *render_duplicates(states, finder.num_repeated_trajectories, contested),
-        *render_unoffered(sum(unoffered), len(unoffered)),
-    ]:
+    lines = [
+        render_counts(
+            num_rows=collected.num_rows,
+            num_trajectories=len(trajectories),
+            num_candidates=len(candidates),
+            format_name=format_name,
+        ),
+        *render_duplicates(
+            states, collected.duplicates.num_repeated_trajectories, contested
+        ),
+        *render_unoffered(
+            sum(collected.unoffered_calls), len(collected.unoffered_calls)
+        ),
+        *render_rejected(collected.rejected, collected.num_rows),
+    ]
+    for line in lines:
         logger.info(line)
-    if rejected:
-        share = len(rejected) / num_rows
-        logger.warning(
-            "%s of %s rows were left out (%.1f %%):\n%s",
-            f"{len(rejected):,}",
-            f"{num_rows:,}",
-            100 * share,
-            render_reasons(rejected),
-        )
-    return IngestedTables(trajectories, candidates, make_rejected_table(rejected))
+    rejected = make_rejected_table(collected.rejected)
+    return IngestedTables(trajectories, candidates, rejected)
+
+
+def make_rejected_table(rejected: Sequence[RejectedRow]) -> pd.DataFrame:
+    """The table `rejected_trajectories`, in the order of the rows."""
+    ordered = sorted(rejected, key=lambda row: row.position)
+    return pd.DataFrame(
+        {
+            "source_row": pd.array([row.position for row in ordered], dtype="int64"),
+            "reason": pd.array([row.reason for row in ordered], dtype="str"),
+            "detail": pd.array([row.detail for row in ordered], dtype="str"),
+        }
+    )

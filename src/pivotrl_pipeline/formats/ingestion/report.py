@@ -61,3 +61,12 @@ def render_unoffered(num_calls: int, num_trajectories: int) -> list[str]:
         f"the trajectory does not list: their states render without it. Give the "
         f"schemas in raw_tools."
     ]
+
+
+def render_rejected(rejected: Sequence[RejectedRow], num_rows: int) -> list[str]:
+    """How many rows were left out, and the table of reasons."""
+    if not rejected:
+        return []
+    share = len(rejected) / num_rows
+    counts = f"{len(rejected):,} of {num_rows:,} rows were left out ({share:.1%}):"
+    return [f"{counts}\n{render_reasons(rejected)}"]

@@ -1,12 +1,25 @@
-"""Arrow schemas of ingestion's tables, and the rows that go into them."""
+"""A batch of rows as a piece of the tables `trajectories` and `pivot_candidates`.
 
+Pieces are Arrow batches: another process makes them and sends them as they lie in
+memory, and none of their texts becomes a Python object again.
+"""
+
+from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
 
-import pandas as pd
 import pyarrow as pa
 
-from pivotrl_pipeline.formats.ingestion.conversion import ConvertedRow, RejectedRow
-from pivotrl_pipeline.records.table_builder import TableBuilder
+from pivotrl_pipeline.formats import find_format
+from pivotrl_pipeline.formats.base import RawRow
+from pivotrl_pipeline.formats.ingestion.conversion import (
+    ConvertedRow,
+    IngestionSettings,
+    RejectedRow,
+    convert_row,
+)
+from pivotrl_pipeline.records.messages import Tool
 from pivotrl_pipeline.records.trajectories import make_candidate_id
 
 _TEXT, _NUMBER = pa.large_string(), pa.int64()
@@ -41,55 +54,122 @@ PIVOT_CANDIDATES = _schema(
 )
 
 
-class TrajectoryTables:
-    """`trajectories` and `pivot_candidates` while they grow."""
+@dataclass(frozen=True, slots=True)
+class AcceptedRow:
+    """What must be known of a row beside its place in the tables."""
 
-    def __init__(self) -> None:
-        """Both empty."""
-        self.trajectories = TableBuilder(TRAJECTORIES)
-        self.pivot_candidates = TableBuilder(PIVOT_CANDIDATES)
+    row: RawRow
+    trajectory_id: str
+    digest: int
+    num_turns: int
+    unoffered_calls: int
 
-    def append(self, rows: Sequence[ConvertedRow]) -> None:
-        """Adds trajectories and their turns."""
-        self.trajectories.append(
-            {
-                "trajectory_id": [row.trajectory_id for row in rows],
-                "task_id": [row.task_id for row in rows],
-                "domain": [row.domain for row in rows],
-                "split": [row.split for row in rows],
-                "messages": [row.messages_text for row in rows],
-                "tools": [row.tools_text for row in rows],
-                "success": [row.success for row in rows],
-                "metadata": [row.metadata_text for row in rows],
-            }
+
+@dataclass(frozen=True, slots=True)
+class ConvertedBatch:
+    """What became of a batch of rows."""
+
+    accepted: list[AcceptedRow]
+    rejected: list[RejectedRow]
+    trajectories: pa.RecordBatch
+    """One row per accepted row."""
+    pivot_candidates: pa.RecordBatch
+    """``num_turns`` rows per accepted row."""
+    states: "array[int]"
+    """One digest per candidate."""
+    actions: "array[int]"
+    """One digest per candidate."""
+
+
+def convert_batch(
+    batch: Sequence[RawRow],
+    *,
+    format_name: str,
+    tools: Sequence[Tool],
+    settings: IngestionSettings,
+) -> ConvertedBatch:
+    """The pieces of the tables that the rows make, and the rows that make none."""
+    format_ = find_format(format_name)
+    accepted: list[AcceptedRow] = []
+    rows: list[ConvertedRow] = []
+    rejected: list[RejectedRow] = []
+    for raw in batch:
+        row = convert_row(raw, format_, tools, settings)
+        if isinstance(row, RejectedRow):
+            rejected.append(row)
+            continue
+        rows.append(row)
+        accepted.append(
+            AcceptedRow(
+                # Its text is in the tables, and need not travel again.
+                RawRow(raw.source, raw.position, raw.unit, None),
+                row.trajectory_id,
+                row.digest,
+                len(row.turns),
+                row.unoffered_calls,
+            )
         )
-        turns = [
-            (row.trajectory_id, turn_index, turn)
-            for row in rows
-            for turn_index, turn in enumerate(row.turns)
-        ]
-        self.pivot_candidates.append(
-            {
-                "candidate_id": [
-                    make_candidate_id(key, index) for key, index, _ in turns
-                ],
-                "trajectory_id": [key for key, _, _ in turns],
-                "turn_index": [index for _, index, _ in turns],
-                "message_index": [turn.message_index for _, _, turn in turns],
-                "demonstrated_action": [turn.action_text for _, _, turn in turns],
-                "action_type": [turn.action_type for _, _, turn in turns],
-                "prompt_tokens": [None] * len(turns),
-            }
-        )
-
-
-def make_rejected_table(rejected: Sequence[RejectedRow]) -> pd.DataFrame:
-    """The table `rejected_trajectories`, in the order of the rows."""
-    ordered = sorted(rejected, key=lambda row: row.position)
-    return pd.DataFrame(
-        {
-            "source_row": pd.array([row.position for row in ordered], dtype="int64"),
-            "reason": pd.array([row.reason for row in ordered], dtype="str"),
-            "detail": pd.array([row.detail for row in ordered], dtype="str"),
-        }
+    return ConvertedBatch(
+        accepted,
+        rejected,
+        _make_trajectories(rows),
+        _make_candidates(rows),
+        array("q", [turn.state_digest for row in rows for turn in row.turns]),
+        array("q", [turn.action_digest for row in rows for turn in row.turns]),
     )
+
+
+def select_rows(batch: ConvertedBatch, is_kept: Sequence[bool]) -> ConvertedBatch:
+    """The batch without some of its accepted rows."""
+    rows = list(zip(batch.accepted, is_kept, strict=True))
+    is_kept_turn = [kept for row, kept in rows for _ in range(row.num_turns)]
+    return ConvertedBatch(
+        [row for row, kept in rows if kept],
+        batch.rejected,
+        batch.trajectories.filter(pa.array(is_kept)),
+        batch.pivot_candidates.filter(pa.array(is_kept_turn, type=pa.bool_())),
+        array("q", compress(batch.states, is_kept_turn)),
+        array("q", compress(batch.actions, is_kept_turn)),
+    )
+
+
+def _make_trajectories(rows: Sequence[ConvertedRow]) -> pa.RecordBatch:
+    columns: list[Sequence[object]] = [
+        [row.trajectory_id for row in rows],
+        [row.task_id for row in rows],
+        [row.domain for row in rows],
+        [row.split for row in rows],
+        [row.messages_text for row in rows],
+        [row.tools_text for row in rows],
+        [row.success for row in rows],
+        [row.metadata_text for row in rows],
+    ]
+    return _make_batch(columns, TRAJECTORIES)
+
+
+def _make_candidates(rows: Sequence[ConvertedRow]) -> pa.RecordBatch:
+    turns = [
+        (row.trajectory_id, turn_index, turn)
+        for row in rows
+        for turn_index, turn in enumerate(row.turns)
+    ]
+    columns: list[Sequence[object]] = [
+        [make_candidate_id(key, index) for key, index, _ in turns],
+        [key for key, _, _ in turns],
+        [index for _, index, _ in turns],
+        [turn.message_index for _, _, turn in turns],
+        [turn.action_text for _, _, turn in turns],
+        [turn.action_type for _, _, turn in turns],
+        [None] * len(turns),
+    ]
+    return _make_batch(columns, PIVOT_CANDIDATES)
+
+
+def _make_batch(
+    columns: Sequence[Sequence[object]], schema: pa.Schema
+) -> pa.RecordBatch:
+    arrays = [
+        pa.array(column, type=field.type)
+        for column, field in zip(columns, schema, strict=True)
+    ]
+    return pa.record_batch(arrays, schema=schema)
