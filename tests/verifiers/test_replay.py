@@ -159,6 +159,10 @@ def test_final_message_is_judged_by_the_task() -> None:
     assert VERIFIER.verify(state, demonstrated, Action(" ")).reason is (
         VerdictReason.EMPTY_MESSAGE
     )
+    endless = Action(text + " and so on" * 200)
+    assert VERIFIER.verify(state, demonstrated, endless).reason is (
+        VerdictReason.MESSAGE_MISMATCH
+    )
 
 
 def test_message_that_does_not_complete_the_task_cannot_be_judged() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pivotrl_pipeline.verifiers.text_similarity import (
+    is_oversized,
     rouge_l,
     similarity,
     split_words,
@@ -88,3 +89,13 @@ def test_end_that_is_not_read_earns_nothing() -> None:
 def test_texts_without_words_are_similar_only_if_equal() -> None:
     assert similarity("token_f1", "...", "...") == 1.0
     assert similarity("token_f1", "...", "!!!") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("num_demonstrated", "num_sampled", "is_too_long"),
+    [(10, 1_000, False), (10, 1_001, True), (300, 1_200, False), (300, 1_201, True)],
+)
+def test_text_may_be_a_thousand_characters_or_four_times_as_long(
+    num_demonstrated: int, num_sampled: int, is_too_long: bool
+) -> None:
+    assert is_oversized("x" * num_demonstrated, "x" * num_sampled) is is_too_long

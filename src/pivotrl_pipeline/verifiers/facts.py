@@ -18,7 +18,11 @@ from pivotrl_pipeline.verifiers.fact_extraction import (
     extract_facts,
     lacking,
 )
-from pivotrl_pipeline.verifiers.text_similarity import split_words, token_f1
+from pivotrl_pipeline.verifiers.text_similarity import (
+    is_oversized,
+    split_words,
+    token_f1,
+)
 
 _POLITE = re.compile(
     r"\bno (?:problem|worries|need to worry)\b|\b(?:do not|don't) hesitate\b"
@@ -48,7 +52,7 @@ class FactsComparison:
 
     def verdict(self, state: State, demonstrated: str, text: str) -> Verdict:
         """EQUIVALENT, FACT_MISMATCH or MESSAGE_MISMATCH, with what differs."""
-        if len(text) > max(MAX_CHARACTERS, 2 * len(demonstrated)):
+        if is_oversized(demonstrated, text):
             detail = f"{len(text)} characters, demonstrated {len(demonstrated)}"
             return Verdict(0.0, VerdictReason.MESSAGE_MISMATCH, detail)
         expected, found = _extract_demonstrated(demonstrated), extract_facts(text)

@@ -26,6 +26,7 @@ from pivotrl_pipeline.records.trajectories import State
 from pivotrl_pipeline.verifiers.json_values import identity_key
 from pivotrl_pipeline.verifiers.judging import compare_action_types
 from pivotrl_pipeline.verifiers.message import has_text, is_tool_like
+from pivotrl_pipeline.verifiers.text_similarity import is_oversized
 
 _EMPTY: tuple[object, ...] = ([], {}, "", None)
 
@@ -85,6 +86,9 @@ class ReplayVerifier:
             return Verdict(0.0, VerdictReason.EMPTY_MESSAGE)
         if is_message and is_tool_like(action.content or ""):
             return Verdict(0.0, VerdictReason.TOOL_LIKE_MESSAGE)
+        if is_oversized(demonstrated_action.content or "", action.content or ""):
+            detail = f"{len(action.content or '')} characters"
+            return Verdict(0.0, VerdictReason.MESSAGE_MISMATCH, detail)
         if len(action.tool_calls) > self.parameters.max_calls:
             detail = f"{len(action.tool_calls)} calls"
             return Verdict(0.0, VerdictReason.SURPLUS_CALL, detail)

@@ -18,6 +18,15 @@ MAX_CHARACTERS = 30_000
 """Words are read from the first so many characters of a text."""
 
 _MAX_WORDS = 4_000
+_ALWAYS_FINE_CHARACTERS = 1_000
+
+
+def is_oversized(demonstrated: str, sampled: str) -> bool:
+    """True if the sampled text is far longer than any rewording would be.
+
+    Facts alone do not tell: a message may state them all and go on for ever.
+    """
+    return len(sampled) > max(_ALWAYS_FINE_CHARACTERS, 4 * len(demonstrated))
 
 
 def similarity(measure: str, demonstrated: str, sampled: str) -> float:
