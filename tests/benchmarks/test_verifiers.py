@@ -12,10 +12,12 @@ import pytest
 
 from pivotrl_pipeline.parameters.verifiers import MessageParameters, ToolCallParameters
 from pivotrl_pipeline.records.messages import Action, Tool, make_tool_call
-from pivotrl_pipeline.records.rollouts import Verdict
 from pivotrl_pipeline.records.trajectories import State
+from pivotrl_pipeline.verifiers.code_edit import code_similarity
+from pivotrl_pipeline.verifiers.comparators import same_command
 from pivotrl_pipeline.verifiers.judging import GuardedVerifier
 from pivotrl_pipeline.verifiers.message import MessageVerifier
+from pivotrl_pipeline.verifiers.shell_syntax import normalise_command
 from pivotrl_pipeline.verifiers.tool_call import ToolCallVerifier
 
 pytestmark = pytest.mark.benchmark
@@ -102,7 +104,7 @@ def _call(arguments: str | dict[str, Any], name: str = "book") -> Action:
     return Action(tool_calls=(make_tool_call(name, arguments),))
 
 
-def _fastest(function: Callable[[], Verdict], *, repeats: int, number: int) -> float:
+def _fastest(function: Callable[[], object], *, repeats: int, number: int) -> float:
     """Processor seconds per call in the fastest, least disturbed round."""
     rounds = []
     for _ in range(repeats):
@@ -226,5 +228,50 @@ def test_pathological_message_is_answered_within_50_ms(case: str, rule: str) -> 
     seconds = _fastest(
         lambda: verifier.verify(STATE, demonstrated, sampled), repeats=3, number=1
     )
+
+    assert seconds < 0.05, f"{1000 * seconds:.1f} ms"
+
+
+LONG_COMMANDS = {
+    "many words": "a " * 50_000,
+    "many commands": "a;" * 50_000,
+    "just below the limit": "a " * 490,
+    "commands below the limit": "a;" * 240,
+    "nested substitutions": "$(" * 2_000,
+    "nested subshells": "(" * 240,
+    "open quotes": "'" * 4_000,
+    "backslashes": "\\" * 4_000,
+    "expansions": "$x" * 2_000,
+    "here-documents": "a<<b\n" * 240,
+    "giant word": GIANT,
+}
+
+
+@pytest.mark.parametrize("case", LONG_COMMANDS)
+def test_pathological_command_is_answered_within_50_ms(case: str) -> None:
+    pytest.importorskip("bashlex")
+    compare = same_command(directory="", keeps_directory=False)
+    command = LONG_COMMANDS[case]
+    normalise_command.cache_clear()
+
+    seconds = _fastest(lambda: compare("ls -la", command), repeats=1, number=1)
+
+    assert seconds < 0.05, f"{1000 * seconds:.1f} ms"
+
+
+GIANT_TEXTS = {
+    "one line": GIANT,
+    "one token a character": "(" * 100_000,
+    "short lines": "x\n" * 50_000,
+    "tokens below the limit": "( " * 5_000,
+    "blank lines": "\n" * 100_000,
+}
+
+
+@pytest.mark.parametrize("case", GIANT_TEXTS)
+def test_pathological_edit_is_answered_within_50_ms(case: str) -> None:
+    text = GIANT_TEXTS[case]
+
+    seconds = _fastest(lambda: code_similarity(text, f"{text}y"), repeats=3, number=1)
 
     assert seconds < 0.05, f"{1000 * seconds:.1f} ms"
