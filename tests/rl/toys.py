@@ -37,7 +37,7 @@ def make_model(seed: int = 0) -> Qwen3ForCausalLM:
 
 @dataclass
 class ToyPolicy:
-    """Samples by the plainest loop there is; its text is the token ids."""
+    """Samples by a plain loop; its text is the token ids."""
 
     model: Qwen3ForCausalLM
     num_calls: int = 0
@@ -53,37 +53,57 @@ class ToyPolicy:
         settings: SamplingSettings,
     ) -> list[list[Sample]]:
         self.num_calls += 1
-        return [
-            [self._sample(list(prompt), seed, settings) for seed in of_prompt]
+        rows = [
+            (prompt, seed)
             for prompt, of_prompt in zip(prompts, seeds, strict=True)
+            for seed in of_prompt
         ]
+        samples = iter(self._sample_rows(rows, settings))
+        return [[next(samples) for _ in of_prompt] for of_prompt in seeds]
 
-    def _sample(
-        self, prompt: list[int], seed: int, settings: SamplingSettings
-    ) -> Sample:
-        generator = torch.Generator().manual_seed(seed)
-        tokens: list[int] = []
-        logprobs: list[float] = []
-        while len(tokens) < settings.max_new_tokens:
-            logits = self.model(torch.tensor([prompt + tokens])).logits[0, -1]
+    def _sample_rows(
+        self, rows: Sequence[tuple[Sequence[int], int]], settings: SamplingSettings
+    ) -> list[Sample]:
+        """All prompts have one length; rows that have stopped run on unread."""
+        generators = [torch.Generator().manual_seed(seed) for _, seed in rows]
+        sequences = torch.tensor([list(prompt) for prompt, _ in rows])
+        chosen, logprobs = [], []
+        for _ in range(settings.max_new_tokens):
+            logits = self.model(sequences).logits[:, -1]
             if settings.temperature == 0:
-                token = int(logits.argmax())
+                tokens = logits.argmax(-1)
             else:
                 logits = logits / settings.temperature
-                token = int(
-                    torch.multinomial(logits.softmax(-1), 1, generator=generator)
+                tokens = torch.cat(
+                    [
+                        torch.multinomial(row, 1, generator=generator)
+                        for row, generator in zip(
+                            logits.softmax(-1), generators, strict=True
+                        )
+                    ]
                 )
-            tokens.append(token)
-            logprobs.append(logits.log_softmax(-1)[token].item())
-            if token == STOP_TOKEN:
-                return Sample(tuple(tokens), tuple(logprobs), FinishReason.STOP)
-        return Sample(tuple(tokens), tuple(logprobs), FinishReason.STOP)
+            chosen.append(tokens)
+            logprobs.append(logits.log_softmax(-1).gather(1, tokens[:, None])[:, 0])
+            sequences = torch.cat([sequences, tokens[:, None]], dim=1)
+        return [
+            _cut_at_stop(tokens, values)
+            for tokens, values in zip(
+                torch.stack(chosen, 1).tolist(),
+                torch.stack(logprobs, 1).tolist(),
+                strict=True,
+            )
+        ]
 
     def decode(self, token_ids: Sequence[int]) -> str:
         return " ".join(map(str, token_ids))
 
     def parse(self, text: str) -> Action:
         return Action(content=text)
+
+
+def _cut_at_stop(tokens: list[int], logprobs: list[float]) -> Sample:
+    length = tokens.index(STOP_TOKEN) + 1 if STOP_TOKEN in tokens else len(tokens)
+    return Sample(tuple(tokens[:length]), tuple(logprobs[:length]), FinishReason.STOP)
 
 
 @dataclass
