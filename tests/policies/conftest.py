@@ -86,9 +86,11 @@ CHATML = """{%- if tools %}<|im_start|>system
 {% endif %}
 {%- for message in messages %}<|im_start|>{{ message.role }}
 {{ message.content }}
-{%- for call in message.tool_calls or [] %}{% set function = call.function -%}
-<tool_call>{"name": "{{ function.name }}", "arguments": {{ function.arguments | tojson -}}
-}</tool_call>{% endfor %}<|im_end|>
+{%- for call in message.tool_calls or [] %}
+{%- set arguments = call.function.arguments | tojson -%}
+<tool_call>{"name": "{{ call.function.name }}", "arguments": {{ arguments -}}
+}</tool_call>
+{%- endfor %}<|im_end|>
 {% endfor %}
 {%- if add_generation_prompt %}<|im_start|>assistant
 {% endif %}"""
