@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
+from pivotrl_pipeline.datasets import table_dataset
 from pivotrl_pipeline.datasets.table_dataset import TableDataset
 
 TABLE = pd.DataFrame(
@@ -62,3 +64,29 @@ def test_what_the_catalog_says_wins_over_the_defaults(tmp_path: Path) -> None:
 
     pd.testing.assert_frame_equal(plain.load(), TABLE)
     assert TableDataset.DEFAULT_SAVE_ARGS["compression"] == "zstd"
+
+
+def test_a_table_read_in_pages_is_the_table_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = TABLE.assign(
+        turn_index=[1, 2],
+        is_pivot=[True, False],
+        reward=[0.5, float("nan")],
+        error=pd.array([None, "too long"], dtype="str"),
+        token_ids=[np.array([1], dtype=np.int32), np.array([], dtype=np.int32)],
+    )
+    dataset = TableDataset(filepath=tmp_path / "table.parquet")
+    dataset.save(table)
+    at_once = dataset.load()
+    monkeypatch.setattr(table_dataset, "SPILL_BYTES", 0)
+
+    in_pages = dataset.load()
+
+    pd.testing.assert_frame_equal(in_pages, at_once)
+    assert in_pages["token_ids"][0].dtype == np.int32
+
+
+def test_a_missing_table_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"table.parquet"):
+        TableDataset(filepath=tmp_path / "table.parquet").load()

@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from kedro_datasets.pandas.parquet_dataset import ParquetDataset
+
+from pivotrl_pipeline.records.table_builder import SPILL_BYTES, TableBuilder
+
+_BATCH_ROWS = 1024
 
 
 class TableDataset(ParquetDataset):
@@ -18,8 +24,8 @@ class TableDataset(ParquetDataset):
       validator: pivotrl_pipeline.records.tables.Trajectories
     ```
 
-    A run that is killed while it writes leaves the table as it was. Row groups are
-    small enough to be read one by one where a table does not fit into memory.
+    A run that is killed while it writes leaves the table as it was. A large table is
+    read to a temporary file, so that it need not fit into memory (`TableBuilder`).
 
     >>> dataset = TableDataset(filepath=tmp_path / "table.parquet")
     >>> dataset.save(pd.DataFrame({"turns": [3, 5]}))
@@ -32,6 +38,16 @@ class TableDataset(ParquetDataset):
         "index": False,
         "row_group_size": 8192,
     }
+
+    def load(self) -> pd.DataFrame:
+        """The table; in pages of a temporary file where it is large."""
+        path = str(self._get_load_path())
+        if self._protocol == "file" and not self._load_args and Path(path).is_file():
+            with pq.ParquetFile(path) as file:
+                if _count_bytes(file) > SPILL_BYTES:
+                    return _load_by_row_group(file)
+        frame: pd.DataFrame = super().load()
+        return frame
 
     def save(self, data: pd.DataFrame) -> None:
         """Replaces the table as a whole; on an object store a write already does."""
@@ -47,3 +63,31 @@ class TableDataset(ParquetDataset):
         finally:
             part.unlink(missing_ok=True)
         self._invalidate_cache()
+
+
+def _count_bytes(file: pq.ParquetFile) -> int:
+    """Uncompressed."""
+    metadata = file.metadata
+    sizes = (metadata.row_group(i).total_byte_size for i in range(file.num_row_groups))
+    return sum(sizes)
+
+
+def _load_by_row_group(file: pq.ParquetFile) -> pd.DataFrame:
+    builder = TableBuilder(_find_schema(file.schema_arrow))
+    for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+        builder.append(batch.cast(builder.schema))
+    return builder.to_frame()
+
+
+def _find_schema(schema: pa.Schema) -> pa.Schema:
+    """As the builder wants it: pandas has noted which columns may lack values."""
+    noted = (schema.pandas_metadata or {}).get("columns", [])
+    types = {column["name"]: column["numpy_type"] for column in noted}
+    return pa.schema(
+        [
+            field.with_type(pa.large_string())
+            if pa.types.is_string(field.type)
+            else field.with_nullable(types.get(field.name) not in ("bool", "int64"))
+            for field in schema
+        ]
+    )

@@ -66,7 +66,7 @@ class ChatTemplate:
         Raises:
             PolicyError: If the template fails or would lose a part of the state.
         """
-        return self._tokenize(self._render_text(state))
+        return self._tokenize(self.render_text(state))
 
     def measure(self, states: Sequence[State]) -> list[int]:
         """Token counts of `render`, each shared beginning tokenised once.
@@ -74,7 +74,7 @@ class ChatTemplate:
         Args:
             states: Of one trajectory, in the order of its turns.
         """
-        texts = [self._render_text(state) for state in states]
+        texts = [self.render_text(state) for state in states]
         longest = max(texts, key=len, default="")
         encoding = self._tokenizer(
             longest, add_special_tokens=False, return_offsets_mapping=True
@@ -88,7 +88,12 @@ class ChatTemplate:
             for text in texts
         ]
 
-    def _render_text(self, state: State) -> str:
+    def render_text(self, state: State) -> str:
+        """The text of `render`.
+
+        Raises:
+            PolicyError: As `render`.
+        """
         messages = select_reasoning(state.prefix, self._reasoning)
         lost = sorted(find_contents(messages) & self.facts.lost)
         if lost:

@@ -27,7 +27,7 @@ class TableBuilder:
                 declared so.
             spill_bytes: How much to hold in memory.
         """
-        self._schema = schema
+        self.schema = schema
         self._spill_bytes = spill_bytes
         self._batches: list[pa.RecordBatch] = []
         self._num_bytes = 0
@@ -49,7 +49,7 @@ class TableBuilder:
     def to_frame(self) -> pd.DataFrame:
         """All rows, in the order they came; nothing can be added after."""
         if self._writer is None or self._file is None:
-            table = pa.Table.from_batches(self._batches, schema=self._schema)
+            table = pa.Table.from_batches(self._batches, schema=self.schema)
         else:
             self._writer.close()
             self._file.flush()
@@ -61,13 +61,13 @@ class TableBuilder:
                 field.name: table[field.name].to_pandas(
                     types_mapper=_NULLABLE_TYPES.get if field.nullable else None
                 )
-                for field in self._schema
+                for field in self.schema
             }
         )
 
     def _start_spilling(self) -> None:
         self._file = tempfile.NamedTemporaryFile(suffix=".arrow")  # noqa: SIM115
-        self._writer = pa.ipc.new_file(self._file, self._schema)
+        self._writer = pa.ipc.new_file(self._file, self.schema)
         for batch in self._batches:
             self._writer.write_batch(batch)
         self._batches.clear()

@@ -34,7 +34,8 @@ def _run(raw: Any, tools: list[Any], **changes: object) -> dict[str, pd.DataFram
             "params:ingestion": MemoryDataset(parameters),
         }
     )
-    outputs = SequentialRunner().run(create_pipeline(), catalog)
+    pipeline = create_pipeline().filter(node_names=["ingest_trajectories"])
+    outputs = SequentialRunner().run(pipeline, catalog)
     return {name: dataset.load() for name, dataset in outputs.items()}
 
 
@@ -49,7 +50,7 @@ def test_all_tau_bench_runs_become_trajectories() -> None:
     outputs = _run_tau_bench()
 
     assert len(outputs["trajectories"]) == 200
-    assert len(outputs["pivot_candidates"]) == 2454
+    assert len(outputs["unmeasured_candidates"]) == 2454
     assert len(outputs["rejected_trajectories"]) == 0
     assert outputs["trajectories"]["task_id"].nunique() == 50
     assert outputs["trajectories"]["success"].sum() == 84
@@ -60,7 +61,7 @@ def test_successful_tau_bench_runs_alone_when_asked_for() -> None:
     outputs = _run_tau_bench(only_successful=True)
 
     assert len(outputs["trajectories"]) == 84
-    assert len(outputs["pivot_candidates"]) == 829
+    assert len(outputs["unmeasured_candidates"]) == 829
     assert outputs["rejected_trajectories"]["reason"].tolist() == (
         ["not_successful"] * 116
     )
@@ -74,7 +75,7 @@ def test_states_and_actions_of_tau_bench_are_the_recorded_ones() -> None:
 
     messages = [json.loads(text) for text in outputs["trajectories"]["messages"]]
     assert messages == [run["traj"] for run in runs]
-    candidates = outputs["pivot_candidates"]
+    candidates = outputs["unmeasured_candidates"]
     places = zip(candidates["trajectory_id"], candidates["message_index"], strict=True)
     ids = outputs["trajectories"]["trajectory_id"].tolist()
     recorded = [messages[ids.index(key)][index] for key, index in places]
@@ -89,4 +90,4 @@ def test_rows_in_memory_need_no_file() -> None:
 
     outputs = _run(MemoryDataset([{"messages": messages}]), [])
 
-    assert len(outputs["pivot_candidates"]) == 1
+    assert len(outputs["unmeasured_candidates"]) == 1

@@ -29,14 +29,10 @@ COLUMNS = [
 
 
 class Renderer(Protocol):
-    """The part of a policy that renders."""
+    """The chat template of a policy."""
 
-    def render(self, state: State) -> list[int]:
-        """Token ids of a state, ending with the generation prompt."""
-        ...
-
-    def decode(self, token_ids: list[int]) -> str:
-        """Text with special tokens."""
+    def render_text(self, state: State) -> str:
+        """A state as text, ending with the generation prompt."""
         ...
 
 
@@ -115,9 +111,9 @@ def make_verl_rows(rendered_turns: pd.DataFrame) -> pd.DataFrame:
 def _render_turn(
     turn: ExportedTurn, renderer: Renderer, ending: str
 ) -> tuple[str, str]:
-    prompt = renderer.decode(renderer.render(turn.state))
+    prompt = renderer.render_text(turn.state)
     answered = (*turn.state.prefix, turn.action.to_message())
-    whole = renderer.decode(renderer.render(replace(turn.state, prefix=answered)))
+    whole = renderer.render_text(replace(turn.state, prefix=answered))
     if not whole.startswith(prompt) or not whole.endswith(ending):
         raise PolicyError(
             f"Candidate {turn.candidate_id!r}: the chat template renders the state "
@@ -130,7 +126,7 @@ def _render_turn(
 def _find_ending(renderer: Renderer) -> str:
     """What stands behind every last message: its end, and the generation prompt."""
     first, second = (
-        renderer.decode(renderer.render(State((Message(Role.USER, text),), ())))
+        renderer.render_text(State((Message(Role.USER, text),), ()))
         for text in ("a", "b")
     )
     pairs = zip(reversed(first), reversed(second), strict=False)

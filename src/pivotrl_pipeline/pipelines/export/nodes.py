@@ -11,7 +11,7 @@ from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.parameters.variance_computation import (
     VarianceComputationParameters,
 )
-from pivotrl_pipeline.policies.loading import load_policy
+from pivotrl_pipeline.policies.loading import load_chat_template
 from pivotrl_pipeline.records.messages import JsonObject
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.records.trajectories import Split
@@ -44,8 +44,8 @@ def render_turns(
 ) -> pd.DataFrame:
     """`rendered_turns`: prompts and actions as the profiled policy has them."""
     turns = collect_turns(trajectories, pivot_candidates, pivots)
-    policy = load_policy(initial_policy.location, policy_parameters)
-    return rendered.render_turns(turns, policy)
+    template = load_chat_template(initial_policy.location, policy_parameters)
+    return rendered.render_turns(turns, template)
 
 
 def export_trl(
