@@ -4,6 +4,7 @@ from kedro.pipeline import Pipeline
 
 from pivotrl_pipeline.pipelines import (
     demonstrations,
+    export,
     ingestion,
     ood_evaluation,
     pivot_selection,
@@ -20,7 +21,7 @@ PIVOT_STAGES = (
     rl_update,
     ood_evaluation,
 )
-OTHERS = (demonstrations,)
+OTHERS = (demonstrations, export)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
