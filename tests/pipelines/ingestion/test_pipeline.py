@@ -8,6 +8,8 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from pivotrl_pipeline.datasets.raw_rows_dataset import RawRowsDataset
+from pivotrl_pipeline.datasets.table_dataset import TableDataset
+from pivotrl_pipeline.errors import TrajectoryError
 from pivotrl_pipeline.parameters.ingestion import IngestionParameters
 from pivotrl_pipeline.pipelines.ingestion import create_pipeline
 
@@ -91,3 +93,26 @@ def test_rows_in_memory_need_no_file() -> None:
     outputs = _run(MemoryDataset([{"messages": messages}]), [])
 
     assert len(outputs["unmeasured_candidates"]) == 1
+
+
+def test_a_run_that_fails_leaves_no_file(tmp_path: Path) -> None:
+    parameters = IngestionParameters(
+        format="openai",
+        only_successful=False,
+        validation_rate=0.1,
+        seed=0,
+        max_rejected_rate=0.05,
+    )
+    names = ["trajectories", "unmeasured_candidates", "rejected_trajectories"]
+    inputs = {
+        "raw_trajectories": MemoryDataset([{"messages": []}]),
+        "raw_tools": MemoryDataset([]),
+        "params:ingestion": MemoryDataset(parameters),
+    }
+    outputs = {n: TableDataset(filepath=tmp_path / f"{n}.parquet") for n in names}
+    pipeline = create_pipeline().filter(node_names=["ingest_trajectories"])
+
+    with pytest.raises(TrajectoryError, match="no_assistant_turn"):
+        SequentialRunner().run(pipeline, DataCatalog({**inputs, **outputs}))
+
+    assert list(tmp_path.iterdir()) == []
