@@ -183,7 +183,8 @@ def test_registered_functions_count_for_who_reads_the_registry(
         implementations="from .registry import register\n\n"
         "@register\ndef one():\n    return 1\n",
         nodes="from . import implementations\nfrom .registry import unrelated, use\n\n"
-        "def reads():\n    return use('one')\n\ndef does_not():\n    return unrelated()\n",
+        "def reads():\n    return use('one')\n\n"
+        "def does_not():\n    return unrelated()\n",
     )
 
     assert "implementations.one" in sources.symbols("nodes.reads")
@@ -207,11 +208,13 @@ def test_subclasses_count_for_who_reads_what_their_base_keeps(
 
 def test_what_importing_does_beside_binding_names_counts(sources: Sources) -> None:
     sources.write(
-        nodes="import random\n\nrandom.seed(3)\n\ndef f():\n    return random.random()\n"
+        nodes="import random\n\nrandom.seed(3)\n\n"
+        "def f():\n    return random.random()\n"
     )
     before = sources.fingerprint("nodes.f").digest
     sources.write(
-        nodes="import random\n\nrandom.seed(4)\n\ndef f():\n    return random.random()\n"
+        nodes="import random\n\nrandom.seed(4)\n\n"
+        "def f():\n    return random.random()\n"
     )
 
     assert sources.fingerprint("nodes.f").digest != before
@@ -245,7 +248,8 @@ def test_dynamic_code_makes_the_whole_package_count(
 def test_a_module_used_as_a_value_counts_as_a_whole(sources: Sources) -> None:
     sources.write(
         losses="def one(): ...\ndef two(): ...\n",
-        nodes="from . import losses\n\ndef f(name):\n    return getattr(losses, name)\n",
+        nodes="from . import losses\n\n"
+        "def f(name):\n    return getattr(losses, name)\n",
     )
 
     assert "losses" in sources.symbols("nodes.f")

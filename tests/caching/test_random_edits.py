@@ -1,4 +1,4 @@
-"""Whatever is edited, deleted, corrupted or killed: a cached run equals an uncached one."""
+"""Whatever is edited, deleted or killed: a cached run equals an uncached one."""
 
 import shutil
 from pathlib import Path

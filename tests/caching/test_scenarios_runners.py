@@ -157,7 +157,8 @@ def test_output_that_differs_each_time_runs_its_users_again(
     )
     project.append(
         "src/toy/nodes.py",
-        "\n\ndef split(raw):\n    import time\n    return [*parse(raw), time.time_ns()], 1\n\n\n"
+        "\n\ndef split(raw):\n    import time\n"
+        "    return [*parse(raw), time.time_ns()], 1\n\n\n"
         "def count(scaled, count):\n    return {**summarise(scaled), 'count': count}\n",
     )
     project.run()

@@ -64,7 +64,8 @@ def test_pydantic_parameter_and_its_default(project: Project) -> None:
     project.edit(
         nodes,
         "return f\"{options['title']}: {summary['sum']:.{options['digits']}f}\"",
-        "return f\"{options.title}: {summary['sum']:.{options.digits}f}{options.ending}\"",
+        "text = f\"{options.title}: {summary['sum']:.{options.digits}f}\"\n"
+        "    return text + options.ending",
     )
     assert project.run().ran == ["render"]
     assert project.run().ran == []

@@ -100,7 +100,10 @@ _FILES = {
                 [
                     Node(nodes.parse, "raw", "numbers", name="parse"),
                     Node(
-                        nodes.scale, ["numbers", "params:factor"], "scaled", name="scale"
+                        nodes.scale,
+                        ["numbers", "params:factor"],
+                        "scaled",
+                        name="scale",
                     ),
                     Node(nodes.summarise, "scaled", "summary", name="summarise"),
                     Node(

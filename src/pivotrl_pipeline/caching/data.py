@@ -81,6 +81,9 @@ class Data:
             found = dataset.fingerprint()
         except FileNotFoundError:
             return MISSING
+        except Exception as error:
+            message = f"the fingerprint of {entry.name!r} failed: {error}"
+            raise UnstableValueError(message) from error
         if found is None and not entry.location:
             raise UnstableValueError(f"dataset {entry.name!r} has no path")
         return None if found is None else digest_text("fingerprint", str(found))

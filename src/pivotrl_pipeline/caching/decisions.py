@@ -90,13 +90,17 @@ class Decider:
         unknown = [n for n in self.inputs(node) if plain_name(n) not in settled]
         try:
             recipe = self._recipe(node, settled)
+            forced = self._forced(node)
+            if forced:
+                return Decision(node, "run", (forced,), recipe, is_forced=True)
+            if not self.stored_outputs(node):
+                return Decision(node, "on demand", (), recipe)
+            return self._compare(node, recipe, unknown)
         except UnstableValueError as error:
             return Decision(node, "run", (str(error),))
-        forced = self._forced(node)
-        if forced:
-            return Decision(node, "run", (forced,), recipe, is_forced=True)
-        if not self.stored_outputs(node):
-            return Decision(node, "on demand", (), recipe)
+
+    def _compare(self, node: Node, recipe: Recipe, unknown: list[str]) -> Decision:
+        """Decides from the receipt, what is there and what is kept."""
         receipt = self._receipts.read(self.key(node))
         reasons = self._reasons(node, recipe, receipt, unknown)
         if unknown and not reasons:

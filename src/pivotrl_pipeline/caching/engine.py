@@ -1,6 +1,7 @@
 """A run with the cache: plan, lock, run what must run, record it."""
 
 import logging
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -76,12 +77,16 @@ class CachedRun:
         """Whether the run is cached: asked for, and with a folder to write to."""
         if self._options.no_cache or not self._project.options.enabled:
             return False
+        folder = self._project.folder
+        problem = f"{folder} cannot be written to"
         try:
-            self._project.folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            logger.warning("Running every node, without the cache: %s", error)
-            return False
-        return True
+            problem = str(error)
+        if folder.is_dir() and os.access(folder, os.W_OK):
+            return True
+        logger.warning("Running every node, without the cache: %s", problem)
+        return False
 
     def _open(self) -> Cache:
         cache = Cache(

@@ -36,8 +36,9 @@ class Recorder:
         locations = self._decider.locations(node)
         if locations:
             key = self._decider.key(node)
-            self._cache.receipts.mark_running(key, node.name, locations)
             self._marked.add(key)
+            with contextlib.suppress(OSError):  # the mark only serves a warning
+                self._cache.receipts.mark_running(key, node.name, locations)
 
     def finish(self, decision: Decision, seconds: float) -> Mapping[str, str | None]:
         """Writes the node's receipt, unless something moved under it."""
