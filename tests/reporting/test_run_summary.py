@@ -1,9 +1,16 @@
+import logging
+
 import pandas as pd
+import pytest
 
-from pivotrl_pipeline.reporting.run_summary import render_run_summary
+from pivotrl_pipeline.reporting.run_summary import (
+    log_run_summary,
+    render_run_summary,
+)
 
 
-def test_run_summary_says_what_was_kept_spent_and_gained() -> None:
+@pytest.fixture
+def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     summary = pd.DataFrame(
         [
             ("initial", "in_domain", "mean", 200, 0.30, None, None, None),
@@ -15,9 +22,13 @@ def test_run_summary_says_what_was_kept_spent_and_gained() -> None:
         ],
     )
     report = pd.DataFrame({"is_pivot": [True, False, True]})
-    metrics = pd.DataFrame({"rollout_turns": [128, 256]})
+    return summary, report, pd.DataFrame({"rollout_turns": [128, 256]})
 
-    text = render_run_summary(summary, report, metrics, confidence=0.95)
+
+def test_run_summary_says_what_was_kept_spent_and_gained(
+    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
+) -> None:
+    text = render_run_summary(*tables, confidence=0.95)
 
     assert text.splitlines() == [
         "2 of 3 turns are pivots; 2 updates on 256 sampled actions.",
@@ -25,4 +36,18 @@ def test_run_summary_says_what_was_kept_spent_and_gained() -> None:
         "| suite | task | items | initial | trained | change | 95% |",
         "|---|---|--:|--:|--:|--:|--:|",
         "| in-domain | mean | 200 | 30.0% | 75.0% | +45.0 | +38.0 … +52.0 |",
+    ]
+
+
+def test_screen_gets_the_suites_and_the_place_of_the_rest(
+    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO):
+        log_run_summary(*tables, report_folder="data/08_reporting")
+
+    assert caplog.messages == [
+        "2 of 3 turns are pivots; 2 updates on 256 sampled actions.",
+        "in-domain: 30.0 % → 75.0 % (+45.0 points, +38.0 … +52.0) on 200 items",
+        "By task: data/08_reporting/run_summary.md",
     ]

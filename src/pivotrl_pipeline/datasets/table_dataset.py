@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from kedro.io import DatasetError
 from kedro_datasets.pandas.parquet_dataset import ParquetDataset
 
 from pivotrl_pipeline.records.table_builder import SPILL_BYTES, TableBuilder
@@ -40,9 +41,18 @@ class TableDataset(ParquetDataset):
     }
 
     def load(self) -> pd.DataFrame:
-        """The table; in pages of a temporary file where it is large."""
+        """The table; in pages of a temporary file where it is large.
+
+        Raises:
+            DatasetError: If there is no such file.
+        """
         path = str(self._get_load_path())
-        if self._protocol == "file" and not self._load_args and Path(path).is_file():
+        if self._protocol == "file" and not Path(path).exists():
+            raise DatasetError(
+                f"{path} is not there; expected the table that an earlier stage "
+                f"writes: run `kedro run`, or the pipeline of that stage, first."
+            )
+        if self._protocol == "file" and not self._load_args:
             with pq.ParquetFile(path) as file:
                 if _count_bytes(file) > SPILL_BYTES:
                     return _load_by_row_group(file)

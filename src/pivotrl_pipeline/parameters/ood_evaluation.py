@@ -24,3 +24,5 @@ class OodEvaluationParameters(BaseModel):
     """Bootstrap resamples of the items."""
     seed: int = Field(ge=0)
     """Of the bootstrap."""
+    report_folder: str
+    """Where `run_summary` goes, to be named at the end of a run."""

@@ -1,6 +1,8 @@
 """Parameters of the `rollout_sampling` pipeline."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from pivotrl_pipeline.errors import ConfigurationError
 
 
 class RolloutSamplingParameters(BaseModel):
@@ -8,8 +10,8 @@ class RolloutSamplingParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    num_rollouts: int = Field(ge=2)
-    """K, actions per candidate; with one action no variance can be seen."""
+    num_rollouts: int
+    """K, actions per candidate; at least 2."""
     temperature: float = Field(gt=0)
     """Of the distribution sampled from."""
     top_p: float = Field(gt=0, le=1)
@@ -20,3 +22,14 @@ class RolloutSamplingParameters(BaseModel):
     """Candidates with a longer state become rollouts with an error."""
     seed: int = Field(ge=0)
     """Each sample derives its own seed from this, its candidate and its index."""
+
+    @field_validator("num_rollouts")
+    @classmethod
+    def _check_num_rollouts(cls, value: int) -> int:
+        if value < 2:
+            raise ConfigurationError(
+                f"rollout_sampling.num_rollouts is {value}, but outcomes vary only "
+                f"between two or more rollouts, so no turn could be a pivot; set it to "
+                f"8 or 16."
+            )
+        return value

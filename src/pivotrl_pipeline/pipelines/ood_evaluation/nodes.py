@@ -60,14 +60,9 @@ def report_run(
     parameters: OodEvaluationParameters,
 ) -> str:
     """`run_summary`: what was selected, spent and gained."""
-    text = render_run_summary(
-        evaluation_summary,
-        selection_report,
-        training_metrics,
-        confidence=parameters.confidence,
-    )
-    log_run_summary(text)
-    return text
+    tables = (evaluation_summary, selection_report, training_metrics)
+    log_run_summary(*tables, report_folder=parameters.report_folder)
+    return render_run_summary(*tables, confidence=parameters.confidence)
 
 
 def _evaluate(
