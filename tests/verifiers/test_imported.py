@@ -1,5 +1,6 @@
 import sys
 from dataclasses import dataclass
+from threading import Thread
 from types import ModuleType
 from typing import Literal
 
@@ -47,10 +48,15 @@ class WithoutVerify:
     pass
 
 
+class NeedsThread:
+    def __init__(self, thread: Thread) -> None:
+        raise AssertionError("its arguments cannot be given in YAML")
+
+
 @pytest.fixture(autouse=True)
 def _project(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("my_project")
-    for each in (same_length, constant, FirstLetter, WithoutVerify):
+    for each in (same_length, constant, FirstLetter, WithoutVerify, NeedsThread):
         setattr(module, each.__name__, each)
     module.NUMBER = 3  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "my_project", module)
@@ -114,6 +120,7 @@ def test_answer_that_is_no_reward_is_an_error(value: object) -> None:
             "no argument 'tolerence'.*Did you mean 'tolerance'",
         ),
         ("my_project.same_length", {"tolerance": "few"}, "'tolerance' is 'few'"),
+        ("my_project.NeedsThread", {"thread": 1}, "which no YAML value can be"),
         ("my_project.FirstLetter", {"case": "upper"}, "'keep' or 'fold'"),
     ],
 )

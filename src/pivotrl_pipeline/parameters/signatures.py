@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
 
 from pivotrl_pipeline.errors import ConfigurationError, describe_choices
 
@@ -54,6 +55,11 @@ def convert_arguments(
 def _convert(place: str, name: str, hint: object, value: object) -> object:
     try:
         return TypeAdapter(cast("type[object]", hint)).validate_python(value)
+    except PydanticSchemaGenerationError as error:
+        raise ConfigurationError(
+            f"{place}: argument {name!r} is declared as {hint!r}, which no YAML value "
+            "can be; declare a number, a text, a list, a dataclass or a model."
+        ) from error
     except ValidationError as error:
         raise ConfigurationError(
             f"{place}: argument {name!r} is {value!r}; "

@@ -25,7 +25,7 @@ from pivotrl_pipeline.verifiers.comparators import (
     same_command,
     same_path,
 )
-from pivotrl_pipeline.verifiers.json_values import describe
+from pivotrl_pipeline.verifiers.json_values import describe, json_equal
 from pivotrl_pipeline.verifiers.judging import compare_action_types
 from pivotrl_pipeline.verifiers.matching import match_most
 from pivotrl_pipeline.verifiers.text_similarity import rouge_l
@@ -136,7 +136,7 @@ class CodeEditVerifier:
     ) -> _Difference | None:
         if expected.category == "read" and not self._shows_enough(expected, found):
             return VerdictReason.TARGET_MISMATCH, f"lines: found {found.lines}"
-        if expected.category == "insert" and expected.line != found.line:
+        if expected.category == "insert" and not json_equal(expected.line, found.line):
             return VerdictReason.TARGET_MISMATCH, f"line: found {describe(found.line)}"
         if expected.category == "search" and not self._same_path(
             expected.place or ".", found.place or "."
