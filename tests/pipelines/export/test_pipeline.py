@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
+from kedro.validation.type_extractor import TypeExtractor
 
 from pivotrl_pipeline.datasets.json_lines_dataset import JsonLinesDataset
 from pivotrl_pipeline.datasets.table_dataset import TableDataset
@@ -261,3 +262,11 @@ def test_the_verl_score_knows_the_demonstrated_action(exported: Path) -> None:
     ]
 
     assert scores == [1.0, 0.0, 0.0]
+
+
+def test_kedro_knows_the_types_of_all_parameters() -> None:
+    extractor = TypeExtractor({"export": create_pipeline()})
+
+    types = extractor.extract_types_from_pipelines()
+
+    assert set(types) == {"policy", "export", "pivot_selection", "variance_computation"}

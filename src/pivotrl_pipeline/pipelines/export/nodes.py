@@ -1,5 +1,8 @@
 """Nodes of the export."""
 
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
 import pandas as pd
 
 from pivotrl_pipeline.formats.export import rendered, reward_files
@@ -12,9 +15,11 @@ from pivotrl_pipeline.parameters.variance_computation import (
     VarianceComputationParameters,
 )
 from pivotrl_pipeline.policies.loading import load_chat_template
-from pivotrl_pipeline.records.messages import JsonObject
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.records.trajectories import Split
+
+# Kedro resolves annotations here, where the names inside JsonObject are not known.
+Row: TypeAlias = Mapping[str, object]
 
 
 def export_nemo_gym(
@@ -22,7 +27,7 @@ def export_nemo_gym(
     pivot_candidates: pd.DataFrame,
     pivots: pd.DataFrame,
     parameters: ExportParameters,
-) -> tuple[list[JsonObject], list[JsonObject]]:
+) -> tuple[Sequence[Row], Sequence[Row]]:
     """`nemo_gym_train` and `nemo_gym_validation`."""
     turns = collect_turns(trajectories, pivot_candidates, pivots)
     train, validation = (
