@@ -1,13 +1,13 @@
 """`JsonLinesDataset`: rows as JSON lines, never seen half-written."""
 
 import json
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
+from pivotrl_pipeline.datasets.whole_file import replace_file
 from pivotrl_pipeline.records.messages import JsonObject, dump_json
 
 
@@ -56,14 +56,11 @@ class JsonLinesDataset(AbstractDataset[Iterable[JsonObject], list[JsonObject]]):
 
     def save(self, data: Iterable[JsonObject]) -> None:
         """Replaces the file as a whole."""
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        part = self._filepath.with_name(f".{self._filepath.name}.{uuid.uuid4().hex}")
-        try:
-            with part.open("w", encoding="utf-8") as file:
-                file.writelines(f"{dump_json(row)}\n" for row in data)
-            part.replace(self._filepath)
-        finally:
-            part.unlink(missing_ok=True)
+        with (
+            replace_file(self._filepath) as part,
+            part.open("w", encoding="utf-8") as file,
+        ):
+            file.writelines(f"{dump_json(row)}\n" for row in data)
 
     def _exists(self) -> bool:
         return self._filepath.is_file()

@@ -1,6 +1,5 @@
 """`TableDataset`: a table as Parquet that is never seen half-written."""
 
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pyarrow.parquet as pq
 from kedro.io import DatasetError
 from kedro_datasets.pandas.parquet_dataset import ParquetDataset
 
+from pivotrl_pipeline.datasets.whole_file import replace_file
 from pivotrl_pipeline.records.table_builder import SPILL_BYTES, TableBuilder
 
 _BATCH_ROWS = 1024
@@ -64,14 +64,8 @@ class TableDataset(ParquetDataset):
         if self._protocol != "file":
             super().save(data)
             return
-        place = Path(self._get_save_path())
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_name(f".{place.name}.{uuid.uuid4().hex}.part")
-        try:
+        with replace_file(Path(self._get_save_path())) as part:
             data.to_parquet(part, **self._save_args)
-            part.replace(place)
-        finally:
-            part.unlink(missing_ok=True)
         self._invalidate_cache()
 
 
