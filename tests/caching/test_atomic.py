@@ -178,12 +178,14 @@ def test_leftovers_of_a_target_are_removed_and_of_another_are_not(
     tmp_path: Path, name: str
 ) -> None:
     partial = partial_path(tmp_path / name)
-    other = partial_path(tmp_path / f"other-{name}")
-    partial.write_text("half")
-    other.write_text("half")
+    nested = partial.with_name(f".{partial.name}.{'0' * 32}.part")
+    other = partial_path(tmp_path / f"{name}.json")
+    for file in (partial, nested, other):
+        file.write_text("half")
 
     remove_partials(tmp_path / name)
 
     assert is_partial(partial.name)
+    assert is_partial(nested.name)
     assert names(tmp_path) == [other.name]
     assert partial.suffixes[-1:] == (Path(name).suffixes[-1:] or [".partial"])

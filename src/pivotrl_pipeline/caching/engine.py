@@ -16,9 +16,7 @@ from .entries import plain_name
 from .locking import exclusive
 from .options import RunOptions
 from .partial import remove_partials
-from .recorder import Recorder
 from .report import Report, log_outcome, log_plan
-from .scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +101,9 @@ class CachedRun:
         runner: AbstractRunner,
         hook_manager: Any,
     ) -> None:
+        from .recorder import Recorder
+        from .scheduler import Scheduler
+
         self._tidy(cache)
         self._prepare(cache, runner, decisions)
         report = Report()
@@ -128,6 +129,8 @@ class CachedRun:
 
     def _run_every_node(self, runner: AbstractRunner, hook_manager: Any) -> None:
         """Runs without reading or writing receipts; saves stay atomic."""
+        from .scheduler import Scheduler
+
         cache = Cache(self._project, self._pipeline, self._catalog, every_node=True)
         self._prepare(cache, runner, cache.plan())
         report = Report()

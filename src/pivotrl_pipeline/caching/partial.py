@@ -10,7 +10,8 @@ import shutil
 import uuid
 from pathlib import Path
 
-_PARTIAL = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{32}\.partial(?P<suffixes>(\..+)?)")
+_HEX = "[0-9a-f]{32}"
+_PARTIAL = re.compile(rf"\.+(?P<stem>[^.].*?)\.{_HEX}\.partial(?P<rest>.*)")
 
 
 def partial_path(target: Path) -> Path:
@@ -26,11 +27,22 @@ def is_partial(name: str) -> bool:
 
 
 def remove_partials(target: Path) -> None:
-    """Removes what killed runs left beside ``target``."""
+    """Removes what killed runs left beside ``target``.
+
+    A dataset that writes through a sibling of its own names it after the partial file
+    that it was pointed at; such siblings go, too.
+    """
+    suffixes = "".join(target.suffixes)
+    stem = target.name.removesuffix(suffixes) if suffixes else target.name
+    rest = re.compile(rf"{re.escape(suffixes)}(\.{_HEX}.*)?")
     with contextlib.suppress(OSError):
         for sibling in target.parent.iterdir():
             match = _PARTIAL.fullmatch(sibling.name)
-            if match and match["stem"] + match["suffixes"] == target.name:
+            if (
+                match
+                and match["stem"] == stem.lstrip(".")
+                and rest.fullmatch(match["rest"])
+            ):
                 remove(sibling)
 
 

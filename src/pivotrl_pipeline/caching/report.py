@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from .decisions import Action, Decision
+from .progress import Progress
 from .recipe import Recipe
-from .scheduler import Progress
 
 logger = logging.getLogger(__name__)
 

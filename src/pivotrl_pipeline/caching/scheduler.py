@@ -23,6 +23,7 @@ from kedro.runner.task import Task
 from .atomic import atomic_saves
 from .decisions import Decider, Decision
 from .entries import plain_name
+from .progress import Progress
 
 _MOST_RUNS = 2
 _UNFINISHED = frozenset({"waiting", "run", "running", "failed"})
@@ -39,19 +40,6 @@ class AtomicTask(Task):
         with atomic_saves(self.catalog, self.node):
             self.execute()
         return time.perf_counter() - started
-
-
-class Progress:
-    """Told of every node as it starts and ends; a sink for the report."""
-
-    def decided(self, decision: Decision) -> None:
-        """The node is decided; a skipped one is thereby done."""
-
-    def started(self, decision: Decision) -> None:
-        """The node starts to run."""
-
-    def finished(self, decision: Decision, seconds: float) -> None:
-        """The node has run."""
 
 
 class Scheduler:

@@ -53,9 +53,11 @@ class CachingSession(KedroSession):
         """The project's context, kept for its configuration."""
         from kedro.io import DataCatalog
 
+        from .fast_yaml import read_with_libyaml
         from .light_catalog import light
 
         context = super().load_context()
+        read_with_libyaml(context.config_loader)
         get_catalog = context._get_catalog
 
         def get_light(catalog_class: type = DataCatalog, **versions: Any) -> Any:
