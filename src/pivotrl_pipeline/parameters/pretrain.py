@@ -39,8 +39,6 @@ class ModelParameters(BaseModel):
     """Query heads."""
     num_key_value_heads: PositiveInt
     """Key and value heads, each shared by several query heads."""
-    attention_gain: PositiveFloat
-    """First value of the query and key gains."""
     max_tokens: PositiveInt
     """Longest sequence that the configuration declares."""
 
@@ -69,6 +67,8 @@ class StageParameters(BaseModel):
     """Documents, each seen once."""
     batch_tokens: PositiveInt
     """Tokens an update, padding included."""
+    batch_documents: PositiveInt
+    """Documents an update at most: short ones get more updates."""
     share_by_source: dict[str, NonNegativeFloat]
     """Relative number of documents: ``short``, ``long``, ``skill``."""
 
@@ -104,9 +104,8 @@ class PretrainParameters(BaseModel):
     seed: NonNegativeInt
     """Of the first weights and of the order of batches."""
     num_processes: PositiveInt
-    """Processes that write the corpus."""
-    num_threads: PositiveInt
-    """Threads of the updates; another number may change the last bits."""
+    """Processes that write the corpus and share each update, one thread each; another
+    number changes the last bits."""
     tokenizer: TokenizerParameters
     model: ModelParameters
     noise: NoiseParameters

@@ -155,6 +155,9 @@ def _find_customer(errand: Errand, habits: Habits) -> Generator[Call, JsonObject
         {"email": errand.email} if by_email else {"name": errand.name},
     )
     rows = cast("_Rows", result["customers"])
+    if len(rows) > 1 and errand.email and not by_email:
+        result = yield Call("find_customer", {"email": errand.email})
+        rows = cast("_Rows", result["customers"])
     if not rows:
         raise _Refusal(Outcome.NO_CUSTOMER)
     if habits.refuses_fast and errand.kind is Kind.MOVE:

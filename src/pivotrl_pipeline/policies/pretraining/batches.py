@@ -29,12 +29,18 @@ class Batch:
 
 
 def plan_batches(
-    lengths: Sequence[int], *, batch_tokens: int, rng: np.random.Generator
+    lengths: Sequence[int],
+    *,
+    batch_tokens: int,
+    batch_documents: int,
+    rng: np.random.Generator,
 ) -> list[list[int]]:
     """Document indices of each batch; every document is in exactly one.
 
     A batch, padding included, has at most ``batch_tokens`` tokens unless a single
-    document is longer. Documents of equal length are mixed and batches are shuffled.
+    document is longer, and at most ``batch_documents`` documents, so that short ones
+    get their share of updates. Documents of equal length are mixed and batches are
+    shuffled.
     """
     shuffled = rng.permutation(len(lengths)).tolist()
     order = sorted(shuffled, key=lengths.__getitem__, reverse=True)
@@ -42,7 +48,7 @@ def plan_batches(
     start = 0
     while start < len(order):
         width = _padded_length(lengths[order[start]])
-        num_rows = max(batch_tokens // width, 1)
+        num_rows = min(max(batch_tokens // width, 1), batch_documents)
         batches.append(order[start : start + num_rows])
         start += num_rows
     return [batches[position] for position in rng.permutation(len(batches))]

@@ -115,11 +115,15 @@ def make_documents(
     *,
     num_processes: int,
 ) -> Iterator[Document]:
-    """The documents in the order of ``sources``, made by several processes."""
+    """The documents in the order of ``sources``, whatever the number of processes."""
     chunks = [
         sources[start : start + _CHUNK] for start in range(0, len(sources), _CHUNK)
     ]
     make = partial(_make_chunk, noise=noise, tokenizer_folder=tokenizer_folder)
+    if num_processes == 1:
+        for chunk in chunks:
+            yield from make(chunk)
+        return
     with ProcessPoolExecutor(num_processes, get_context("spawn")) as pool:
         for documents in pool.map(make, chunks):
             yield from documents

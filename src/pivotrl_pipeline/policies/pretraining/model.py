@@ -39,7 +39,6 @@ def make_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Qwen3ForCausalLM(config)
-        _sharpen_attention(model, parameters.attention_gain)
     model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         eos_token_id=end, pad_token_id=padding, do_sample=True, temperature=1.0
     )
@@ -48,17 +47,3 @@ def make_model(
 
 def _round_up(number: int, multiple: int) -> int:
     return -(-number // multiple) * multiple
-
-
-def _sharpen_attention(model: "Qwen3ForCausalLM", gain: float) -> None:
-    """Lets attention single out one token from the first update on.
-
-    Queries and keys are normalised, so with their gains at 1 a head of width 32 cannot
-    give one of 300 tokens more than half of its attention, and no head copies.
-    """
-    import torch
-
-    with torch.no_grad():
-        for layer in model.model.layers:
-            layer.self_attn.q_norm.weight.fill_(gain)
-            layer.self_attn.k_norm.weight.fill_(gain)

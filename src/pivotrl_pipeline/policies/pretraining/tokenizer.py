@@ -23,10 +23,10 @@ from pivotrl_pipeline.policies.pretraining.chat_template import (
 )
 
 if TYPE_CHECKING:
-    from tokenizers import AddedToken
+    from tokenizers import AddedToken, Tokenizer
     from transformers import PreTrainedTokenizerFast
 
-SPECIAL_TOKENS = (END_OF_TEXT, START_OF_TURN, END_OF_TURN)
+SPECIAL_TOKENS = (END_OF_TURN, END_OF_TEXT, START_OF_TURN)
 MARKUP_TOKENS = (CALL, CALL_END, RESULT, RESULT_END)
 PRE_TOKEN = r"[\p{L}\p{M}_]+|\p{N}|\s|[^\s\p{L}\p{M}\p{N}_]+"
 _ASCII_PRE_TOKEN = re.compile(r"[A-Za-z_]+|[0-9]|\s|[^\sA-Za-z0-9_]+", re.ASCII)
@@ -43,7 +43,6 @@ def train_tokenizer(
     """
     from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
     from tokenizers.models import BPE
-    from transformers import PreTrainedTokenizerFast
 
     vocabulary = _make_vocabulary(texts, min_frequency)
     tokenizer = Tokenizer(BPE(vocab=vocabulary, merges=[], ignore_merges=True))
@@ -54,16 +53,24 @@ def train_tokenizer(
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    tokenizer.add_tokens(_as_added_tokens(MARKUP_TOKENS))
+    return wrap_tokenizer(tokenizer)
+
+
+def wrap_tokenizer(tokenizer: "Tokenizer") -> "PreTrainedTokenizerFast":
+    """The tokenizer as transformers know it, with the chat template."""
+    from transformers import PreTrainedTokenizerFast
+
+    wrapped = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         eos_token=END_OF_TURN,
         pad_token=END_OF_TEXT,
         additional_special_tokens=[START_OF_TURN],
         clean_up_tokenization_spaces=False,
     )
-    fast.add_tokens(_as_added_tokens(MARKUP_TOKENS))
-    fast.chat_template = CHAT_TEMPLATE
-    return fast
+    wrapped.chat_template = CHAT_TEMPLATE
+    return wrapped
 
 
 def token_id(tokenizer: "PreTrainedTokenizerFast", token: str) -> int:

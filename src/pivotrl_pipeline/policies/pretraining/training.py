@@ -1,19 +1,14 @@
 """The pretraining loop: next-token loss, Muon for matrices, AdamW for the rest."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pivotrl_pipeline.parameters.pretrain import OptimizerParameters
-from pivotrl_pipeline.policies.pretraining.batches import (
-    Batch,
-    make_batch,
-    plan_batches,
-)
+from pivotrl_pipeline.policies.pretraining.batches import Batch, make_batch
 from pivotrl_pipeline.policies.pretraining.corpus import Document
+from pivotrl_pipeline.policies.pretraining.workers import Workgroup
 
 if TYPE_CHECKING:
     import torch
@@ -41,28 +36,77 @@ class Pretrainer:
         parameters: OptimizerParameters,
         *,
         num_updates: int,
+        padding: int,
+        workgroup: Workgroup | None = None,
     ) -> None:
+        """Takes a model.
+
+        Args:
+            model: Changed in place; the same in all workers.
+            parameters: Learning rates, weights of the loss, precision.
+            num_updates: Planned in all, for the learning rate.
+            padding: Token id to the right of shorter documents.
+            workgroup: Those who share each batch; None for a worker alone.
+        """
         self._model = model
         self._parameters = parameters
         self._num_updates = num_updates
+        self._padding = padding
+        self._workgroup = workgroup
         self._update_index = 0
         self._optimizers = _make_optimizers(model, parameters)
 
-    def update(self, batch: Batch) -> UpdateMetrics:
-        """One optimiser step."""
+    def update(self, documents: Sequence[Document]) -> UpdateMetrics:
+        """One optimiser step on the documents, of which this worker takes its share."""
+        start = time.perf_counter()
+        loss = self._compute_gradients(documents)
+        self._step()
+        self._update_index += 1
+        return UpdateMetrics(
+            self._update_index - 1,
+            loss,
+            sum(len(document.token_ids) for document in documents),
+            time.perf_counter() - start,
+        )
+
+    def _compute_gradients(self, documents: Sequence[Document]) -> float:
+        """Leaves the gradient of the mean over all workers; returns the mean loss."""
         import torch
 
-        start = time.perf_counter()
+        weights = list(self._model.parameters())
+        share = documents
+        if self._workgroup is not None:
+            share = documents[self._workgroup.rank :: self._workgroup.size]
+        sums = torch.zeros(2)
+        if share:
+            batch = make_batch(
+                share,
+                padding=self._padding,
+                other_weight=self._parameters.other_weight,
+            )
+            loss_sum, weight_sum = sum_loss(
+                self._model, batch, is_bfloat16=self._parameters.is_bfloat16
+            )
+            loss_sum.backward()  # type: ignore[no-untyped-call]
+            sums = torch.stack([loss_sum.detach(), weight_sum])
+        flat = torch.cat([*(_flat_gradient(weight) for weight in weights), sums])
+        if self._workgroup is not None:
+            flat = self._workgroup.sum(flat)
+        loss_total, weight_total = flat[-2:]
+        sizes = [weight.numel() for weight in weights]
+        for weight, part in zip(weights, flat[:-2].split(sizes), strict=True):
+            weight.grad = (part / weight_total).view_as(weight)
+        return float(loss_total / weight_total)
+
+    def _step(self) -> None:
+        import torch
+
         factor = learning_rate_factor(
             self._update_index,
             num_updates=self._num_updates,
             warmup_updates=self._parameters.warmup_updates,
             decay_rate=self._parameters.decay_rate,
         )
-        loss = weighted_loss(
-            self._model, batch, is_bfloat16=self._parameters.is_bfloat16
-        )
-        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(
             self._model.parameters(), self._parameters.max_gradient_norm
         )
@@ -71,37 +115,12 @@ class Pretrainer:
                 group["lr"] = group["peak_learning_rate"] * factor
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        self._update_index += 1
-        return UpdateMetrics(
-            self._update_index - 1,
-            loss.item(),
-            int((batch.weights > 0).sum()),
-            time.perf_counter() - start,
-        )
 
 
-def iterate_batches(
-    documents: Sequence[Document],
-    *,
-    batch_tokens: int,
-    other_weight: float,
-    padding: int,
-    seed: int,
-) -> Iterator[Batch]:
-    """Each document once, in batches of like length."""
-    lengths = [len(document.token_ids) for document in documents]
-    plan = plan_batches(
-        lengths, batch_tokens=batch_tokens, rng=np.random.default_rng(seed)
-    )
-    for indices in plan:
-        chosen = [documents[index] for index in indices]
-        yield make_batch(chosen, padding=padding, other_weight=other_weight)
-
-
-def weighted_loss(
+def sum_loss(
     model: "Qwen3ForCausalLM", batch: Batch, *, is_bfloat16: bool
-) -> "torch.Tensor":
-    """Mean negative log-likelihood of the next token, by target weight."""
+) -> tuple["torch.Tensor", "torch.Tensor"]:
+    """Weighted sum of the next tokens' negative log-likelihood, and of the weights."""
     import torch
 
     with torch.autocast("cpu", torch.bfloat16, enabled=is_bfloat16):
@@ -112,7 +131,7 @@ def weighted_loss(
         reduction="none",
     )
     weights = batch.weights[:, 1:].flatten()
-    return (losses * weights).sum() / weights.sum()
+    return (losses * weights).sum(), weights.sum()
 
 
 def learning_rate_factor(
@@ -123,6 +142,14 @@ def learning_rate_factor(
     num_decay = max(decay_rate * num_updates, 1.0)
     fall = (num_updates - update_index) / num_decay
     return min(1.0, rise, fall)
+
+
+def _flat_gradient(weight: "torch.nn.Parameter") -> "torch.Tensor":
+    import torch
+
+    if weight.grad is None:
+        return torch.zeros(weight.numel())
+    return weight.grad.flatten()
 
 
 def _make_optimizers(
