@@ -1,7 +1,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pivotrl_pipeline.records.messages import JsonValue
@@ -42,7 +42,7 @@ VALUES: st.SearchStrategy[JsonValue] = st.recursive(
 
 
 @pytest.mark.parametrize("compare", COMPARATORS)
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(left=VALUES, right=VALUES)
 def test_comparators_are_reflexive_and_symmetric(
     compare: Comparator, left: JsonValue, right: JsonValue

@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pivotrl_pipeline.errors import VerifierError
@@ -76,7 +76,7 @@ LEAF_SCHEMAS = st.booleans() | st.fixed_dictionaries(
 SCHEMAS = st.recursive(LEAF_SCHEMAS, _schemas, max_leaves=6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(schema=SCHEMAS, value=VALUES)
 def test_agrees_with_an_independent_validator(schema: Any, value: Any) -> None:
     jsonschema = pytest.importorskip("jsonschema")

@@ -1,6 +1,6 @@
 from itertools import permutations
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pivotrl_pipeline.verifiers.matching import match_most
@@ -24,7 +24,7 @@ def test_long_chain_of_swaps_does_not_exhaust_the_stack() -> None:
     assert len(matched) == length + 1
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(partners=PARTNERS)
 def test_agrees_with_trying_every_assignment(partners: list[list[int]]) -> None:
     best = max(

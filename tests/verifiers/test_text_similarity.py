@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pivotrl_pipeline.verifiers.text_similarity import (
@@ -59,7 +59,7 @@ def test_rouge_l_needs_the_order() -> None:
     assert rouge_l(["a", "b"], ["b", "a"]) == pytest.approx(1 / 2)
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(left=WORDS, right=WORDS)
 def test_rouge_l_agrees_with_the_textbook_recursion(
     left: list[str], right: list[str]
@@ -70,7 +70,7 @@ def test_rouge_l_agrees_with_the_textbook_recursion(
     assert rouge_l(left, right) == expected
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(left=st.text(), right=st.text())
 def test_similarity_is_symmetric_and_bounded(left: str, right: str) -> None:
     for_both = similarity("rouge_l", left, right)
