@@ -8,6 +8,7 @@ from pivotrl_pipeline.pipelines import (
     ingestion,
     ood_evaluation,
     pivot_selection,
+    pretrain,
     rl_update,
     rollout_sampling,
     variance_computation,
@@ -21,7 +22,7 @@ PIVOT_STAGES = (
     rl_update,
     ood_evaluation,
 )
-OTHERS = (demonstrations, export)
+OTHERS = (demonstrations, pretrain, export)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
