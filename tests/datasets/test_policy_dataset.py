@@ -107,7 +107,7 @@ def test_unreachable_hub_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     dataset = PolicyDataset(filepath=None, hub_id="nobody/nothing")
 
-    with pytest.raises(DatasetError, match="'nobody/nothing'.*cannot be fetched"):
+    with pytest.raises(DatasetError, match=r"'nobody/nothing'.*cannot be fetched"):
         dataset.load()
 
 

@@ -77,4 +77,6 @@ def _pair_policies(evaluation_summary: pd.DataFrame) -> pd.DataFrame:
     keys = ["suite", "task"]
     before = evaluation_summary[evaluation_summary["policy"] == policies[0]]
     after = evaluation_summary[evaluation_summary["policy"] == policies[-1]]
-    return after.merge(before[[*keys, "mean"]], on=keys, suffixes=("", "_initial"))
+    means = before[[*keys, "mean"]]
+    pairs: pd.DataFrame = after.merge(means, on=keys, suffixes=("", "_initial"))
+    return pairs
