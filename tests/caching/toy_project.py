@@ -124,7 +124,7 @@ _FILES = {
         def ran(name):
             with open(os.environ["TOY_LOG"], "a") as file:
                 file.write(name + "\\n")
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 300
             while os.environ.get("TOY_PAUSE") == name and time.monotonic() < deadline:
                 if os.path.exists(os.environ["TOY_LOG"] + ".go"):
                     break
@@ -204,7 +204,7 @@ class Running:
 
     def wait_for(self, node: str) -> None:
         """Waits until the node runs."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while node not in self.project.log():
             assert time.monotonic() < deadline, node
             assert self.process.is_alive(), self.output.read_text()
@@ -212,7 +212,7 @@ class Running:
 
     def wait_for_output(self, text: str) -> None:
         """Waits until the command has printed the text."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not self.output.exists() or text not in self.output.read_text():
             assert time.monotonic() < deadline, text
             time.sleep(0.02)
@@ -223,7 +223,7 @@ class Running:
 
     def wait(self) -> Result:
         """Waits for the end of the command."""
-        self.process.join(120)
+        self.process.join(600)
         assert self.process.exitcode is not None, "still running"
         return Result(
             self.project.log(), self.output.read_text(), self.process.exitcode
@@ -288,7 +288,7 @@ class Project:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
         return Result(self.log(), done.stdout, done.returncode)
 
@@ -300,7 +300,7 @@ class Project:
             os.killpg(running.process.pid, sent)
         else:
             os.kill(running.process.pid, sent)
-        running.process.join(60)
+        running.process.join(300)
 
     def variables(self) -> dict[str, str]:
         """The environment of the project's processes."""
