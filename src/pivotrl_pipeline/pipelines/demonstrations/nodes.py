@@ -6,12 +6,11 @@ from pivotrl_pipeline.environments.desk.demonstrations import (
     render_lines,
 )
 from pivotrl_pipeline.parameters.demonstrations import DemonstrationsParameters
-from pivotrl_pipeline.records.messages import JsonObject
 
 
 def write_demonstrations(
     parameters: DemonstrationsParameters,
-) -> tuple[str, list[JsonObject]]:
+) -> tuple[str, object]:
     """`order_desk_trajectories` as JSON lines, and `order_desk_tools`."""
     rows = make_demonstration_rows(parameters.num_tasks_by_tier)
     return render_lines(rows), make_tool_rows()
