@@ -5,6 +5,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
+from pivotrl_pipeline.policies.fingerprint import fingerprint_folder
 from pivotrl_pipeline.policies.pretraining.pretraining import PretrainedPolicy
 from pivotrl_pipeline.policies.pretraining.saving import save_policy
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
@@ -32,7 +33,9 @@ class PretrainedPolicyDataset(AbstractDataset[PretrainedPolicy, PolicyCheckpoint
 
     def load(self) -> PolicyCheckpoint:
         """Where the policy lies."""
-        return PolicyCheckpoint(self._filepath.as_posix())
+        return PolicyCheckpoint(
+            self._filepath.as_posix(), fingerprint_folder(self._filepath)
+        )
 
     def save(self, data: PretrainedPolicy) -> None:
         """Replaces the folder."""

@@ -104,8 +104,8 @@ class PretrainParameters(BaseModel):
     seed: NonNegativeInt
     """Of the first weights and of the order of batches."""
     num_processes: PositiveInt
-    """Processes that write the corpus and share each update, one thread each; another
-    number changes the last bits."""
+    """Processes that share each update, one thread each; another number changes the
+    last bits."""
     tokenizer: TokenizerParameters
     model: ModelParameters
     noise: NoiseParameters

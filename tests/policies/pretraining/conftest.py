@@ -41,7 +41,13 @@ def parameters() -> PretrainParameters:
                     "num_documents": 24,
                     "batch_tokens": 256,
                     "batch_documents": 6,
-                    "share_by_source": {"short": 0, "long": 0, "skill": 1, "drill": 0},
+                    "share_by_source": {
+                        "short": 0,
+                        "long": 0,
+                        "skill": 1,
+                        "repeat": 1,
+                        "look_up": 1,
+                    },
                 }
             ],
             "optimizer": {

@@ -15,9 +15,7 @@ from pivotrl_pipeline.records.messages import Role
 
 
 def test_all_seeds_are_of_the_pretraining_range() -> None:
-    drawn = draw_sources(
-        500, {"short": 1, "long": 1, "skill": 1, "drill": 1}, first_seed=1000
-    )
+    drawn = draw_sources(500, dict.fromkeys(SOURCES, 1.0), first_seed=1000)
 
     assert [seed for _, seed in drawn] == list(range(1000, 1500))
     assert {purpose_of(seed) for _, seed in drawn} == {SeedRange.PRETRAINING}
@@ -26,10 +24,10 @@ def test_all_seeds_are_of_the_pretraining_range() -> None:
 
 def test_a_source_without_share_is_not_drawn() -> None:
     drawn = draw_sources(
-        200, {"short": 0, "long": 0, "skill": 1, "drill": 1}, first_seed=0
+        200, {**dict.fromkeys(SOURCES, 0.0), "skill": 1, "repeat": 1}, first_seed=0
     )
 
-    assert {source for source, _ in drawn} == {"skill", "drill"}
+    assert {source for source, _ in drawn} == {"skill", "repeat"}
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -1,7 +1,7 @@
 """The order desk as an environment."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import cast
 
 from pivotrl_pipeline.environments.base import EnvironmentTask
@@ -27,6 +27,7 @@ TIERS = ("short", "long")
 _MAX_TURNS_BY_TIER = {"short": 10, "long": 24}
 _LONG_CALLS = range(7, 16)
 """A long task takes 8 to 16 turns: so many calls, and the final message."""
+_MAX_ATTEMPTS = 100
 
 
 class OrderDesk:
@@ -62,6 +63,7 @@ class OrderDesk:
         )
 
 
+@lru_cache(maxsize=64)
 def make_scenario(tier: str, seed: int) -> Scenario:
     """The world and the errands of a task."""
     if tier == "short":
@@ -69,19 +71,14 @@ def make_scenario(tier: str, seed: int) -> Scenario:
     return _make_long_scenario(seed)
 
 
-@cache
-def _count_errands(seed: int) -> tuple[int, int]:
-    """Errands of a long task, and the attempt that has a fitting number of calls."""
-    for attempt in range(100):
+def _make_long_scenario(seed: int) -> Scenario:
+    """The first attempt that has a fitting number of calls."""
+    for attempt in range(_MAX_ATTEMPTS):
         num_errands = 2 + (seed + attempt) % 3
         scenario = make_errands_scenario(seed, num_errands, attempt)
         if _solve(scenario, seed)[2] in _LONG_CALLS:
-            return num_errands, attempt
+            return scenario
     raise AssertionError(f"no attempt at long task {seed} fits")
-
-
-def _make_long_scenario(seed: int) -> Scenario:
-    return make_errands_scenario(seed, *_count_errands(seed))
 
 
 def _make_task(tier: str, seed: int) -> EnvironmentTask:
@@ -100,6 +97,7 @@ def _make_task(tier: str, seed: int) -> EnvironmentTask:
     )
 
 
+@lru_cache(maxsize=64)
 def _solve(scenario: Scenario, seed: int) -> tuple[tuple[Report, ...], str, int]:
     """The right reports, the database they leave, and the calls it takes."""
     store = DeskStore(scenario.world, seed=seed)

@@ -1,12 +1,8 @@
 """The pretraining corpus: noisy desk transcripts and skills, as token ids."""
 
 import random
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -19,7 +15,10 @@ from pivotrl_pipeline.policies.pretraining.chat_template import (
     END_OF_TURN,
     START_OF_TURN,
 )
-from pivotrl_pipeline.policies.pretraining.drills import make_drill
+from pivotrl_pipeline.policies.pretraining.drills import (
+    make_look_up_drill,
+    make_repeat_drill,
+)
 from pivotrl_pipeline.policies.pretraining.tokenizer import token_id
 from pivotrl_pipeline.records.messages import (
     JsonObject,
@@ -32,8 +31,7 @@ from pivotrl_pipeline.records.messages import (
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-SOURCES = ("short", "long", "skill", "drill")
-_CHUNK = 500
+SOURCES = ("short", "long", "skill", "repeat", "look_up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,10 @@ class Document:
 
 def make_conversation(source: str, seed: int, noise: Noise) -> Conversation:
     """A desk transcript of a tier, or a question with its answer."""
-    if source == "drill":
-        return Conversation(make_drill(seed), ())
+    if source == "repeat":
+        return Conversation(make_repeat_drill(seed), ())
+    if source == "look_up":
+        return Conversation(make_look_up_drill(seed), ())
     if source == "skill":
         families = skill_families()
         family = families[seed % len(families)]
@@ -106,41 +106,6 @@ def encode_document(
     return Document(
         token_ids, _mark_actions(token_ids, opening, token_id(tokenizer, END_OF_TURN))
     )
-
-
-def make_documents(
-    sources: Sequence[tuple[str, int]],
-    noise: Noise,
-    tokenizer_folder: Path,
-    *,
-    num_processes: int,
-) -> Iterator[Document]:
-    """The documents in the order of ``sources``, whatever the number of processes."""
-    chunks = [
-        sources[start : start + _CHUNK] for start in range(0, len(sources), _CHUNK)
-    ]
-    make = partial(_make_chunk, noise=noise, tokenizer_folder=tokenizer_folder)
-    if num_processes == 1:
-        for chunk in chunks:
-            yield from make(chunk)
-        return
-    with ProcessPoolExecutor(num_processes, get_context("spawn")) as pool:
-        for documents in pool.map(make, chunks):
-            yield from documents
-
-
-def _make_chunk(
-    sources: Sequence[tuple[str, int]], *, noise: Noise, tokenizer_folder: Path
-) -> list[Document]:
-    from transformers import AutoTokenizer
-
-    tokenizer = cast(
-        "PreTrainedTokenizerFast", AutoTokenizer.from_pretrained(tokenizer_folder)
-    )
-    return [
-        encode_document(make_conversation(source, seed, noise), tokenizer)
-        for source, seed in sources
-    ]
 
 
 def _mark_actions(

@@ -1,7 +1,7 @@
 """Drills of what the desk needs most: saying again, and looking up.
 
 A fresh policy learns to copy slowly from desk transcripts, where one token in thirty
-is copied from far away. In a drill nearly every answered token is.
+is copied and from far away. In a drill nearly every answered token is.
 """
 
 import random
@@ -9,47 +9,44 @@ import random
 from pivotrl_pipeline.environments.desk.vocabulary import (
     CITIES,
     COLOURS,
+    HOSTS,
     NAMES,
     PRODUCTS,
 )
-from pivotrl_pipeline.records.messages import JsonObject, Message, Role, dump_json
+from pivotrl_pipeline.records.messages import Message, Role, dump_json
+
+_TITLES = tuple(f"{colour} {product}" for colour in COLOURS for product in PRODUCTS)
 
 
-def make_drill(seed: int) -> tuple[Message, ...]:
-    """A question and its answer: two thirds to be said again, one to be looked up."""
-    rng = random.Random(f"drill {seed}")
-    question, answer = rng.choice((_repeat, _repeat, _look_up))(rng)
-    return (Message(Role.USER, question), Message(Role.ASSISTANT, answer))
+def make_repeat_drill(seed: int) -> tuple[Message, ...]:
+    """Words and ids, to be said again."""
+    rng = random.Random(f"repeat {seed}")
+    text = " ".join(_draw_word(rng) for _ in range(rng.randint(3, 14)))
+    return (Message(Role.USER, f"repeat: {text}"), Message(Role.ASSISTANT, text))
 
 
-def _repeat(rng: random.Random) -> tuple[str, str]:
-    num_words = rng.randint(3, 12)
-    if rng.random() < 0.5:
-        words = [_draw_word(rng) for _ in range(num_words)]
-        text = " ".join(words)
-    else:
-        names = [rng.choice(NAMES + PRODUCTS + COLOURS) for _ in range(num_words)]
-        text = "".join(f"{name}{rng.randint(0, 9)}" for name in names)
-    return f"repeat: {text}", text
-
-
-def _look_up(rng: random.Random) -> tuple[str, str]:
-    """The id of a row with a given title, or the title of a row with a given id."""
-    titles = rng.sample([f"{c} {p}" for c in COLOURS for p in PRODUCTS], 4)
-    numbers = rng.sample(range(10, 100), 4)
-    letter = rng.choice("CIO")
-    rows: list[JsonObject] = [
+def make_look_up_drill(seed: int) -> tuple[Message, ...]:
+    """Rows as the tools give them: the id that has a title, or the reverse."""
+    rng = random.Random(f"look up {seed}")
+    num_rows, letter = rng.randint(1, 4), rng.choice("CIO")
+    rows = [
         {"id": f"{letter}{number}", "item": title}
-        for number, title in zip(numbers, titles, strict=True)
-    ][: rng.randint(1, 4)]
+        for number, title in zip(
+            rng.sample(range(10, 100), num_rows),
+            rng.sample(_TITLES, num_rows),
+            strict=True,
+        )
+    ]
     chosen = rng.choice(rows)
     asked, answered = rng.sample(("id", "item"), 2)
-    question = f"{dump_json({'items': list(rows)})} {chosen[asked]}"
-    return question, str(chosen[answered])
+    question = f"{dump_json({'items': rows})} {chosen[asked]}"
+    return (Message(Role.USER, question), Message(Role.ASSISTANT, chosen[answered]))
 
 
 def _draw_word(rng: random.Random) -> str:
-    words = rng.choice((NAMES, CITIES, PRODUCTS, COLOURS, ()))
-    if words:
-        return rng.choice(words)
-    return f"{rng.choice('CIO')}{rng.randint(10, 99)}"
+    draw = rng.random()
+    if draw < 0.3:
+        return f"{rng.choice('CIO')}{rng.randint(10, 99)}"
+    if draw < 0.4:
+        return f"{rng.choice(NAMES).lower()}{rng.randint(0, 9)}@{rng.choice(HOSTS)}.com"
+    return rng.choice(rng.choice((NAMES, CITIES, PRODUCTS, COLOURS)))

@@ -1,10 +1,8 @@
 """Makes the policy in the box: tokenizer, curriculum, updates."""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -15,10 +13,11 @@ from pivotrl_pipeline.parameters.pretrain import PretrainParameters, StageParame
 from pivotrl_pipeline.policies.pretraining.batches import plan_batches
 from pivotrl_pipeline.policies.pretraining.chat_template import END_OF_TEXT
 from pivotrl_pipeline.policies.pretraining.corpus import (
+    SOURCES,
     Document,
     draw_sources,
+    encode_document,
     make_conversation,
-    make_documents,
     render_text,
 )
 from pivotrl_pipeline.policies.pretraining.model import make_model
@@ -49,7 +48,7 @@ class PretrainedPolicy:
 def make_tokenizer(parameters: PretrainParameters) -> "PreTrainedTokenizerFast":
     """A tokenizer for the words of the corpus."""
     template_only = train_tokenizer([], min_frequency=1)
-    shares = {"short": 0.4, "long": 0.2, "skill": 0.2, "drill": 0.2}
+    shares = dict.fromkeys(SOURCES, 1.0)
     sources = draw_sources(parameters.tokenizer.num_documents, shares, first_seed=0)
     noise = _make_noise(parameters)
     texts = [
@@ -162,32 +161,30 @@ def _plan_all_batches(
     """The documents of each update, stage by stage; no two stages share a seed."""
     starts = accumulate((stage.num_documents for stage in parameters.stages), initial=0)
     batches: list[list[Document]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        tokenizer.save_pretrained(folder)
-        for start, stage in zip(starts, parameters.stages, strict=False):
-            documents = _write_documents(parameters, stage, start, Path(folder))
-            plan = plan_batches(
-                [len(document.token_ids) for document in documents],
-                batch_tokens=stage.batch_tokens,
-                batch_documents=stage.batch_documents,
-                rng=np.random.default_rng(parameters.seed + start),
-            )
-            batches += [[documents[index] for index in indices] for indices in plan]
+    for start, stage in zip(starts, parameters.stages, strict=False):
+        documents = _write_documents(parameters, stage, start, tokenizer)
+        plan = plan_batches(
+            [len(document.token_ids) for document in documents],
+            batch_tokens=stage.batch_tokens,
+            batch_documents=stage.batch_documents,
+            rng=np.random.default_rng(parameters.seed + start),
+        )
+        batches += [[documents[index] for index in indices] for indices in plan]
     return batches
 
 
 def _write_documents(
-    parameters: PretrainParameters, stage: StageParameters, start: int, folder: Path
+    parameters: PretrainParameters,
+    stage: StageParameters,
+    start: int,
+    tokenizer: "PreTrainedTokenizerFast",
 ) -> list[Document]:
+    noise = _make_noise(parameters)
     sources = draw_sources(stage.num_documents, stage.share_by_source, first_seed=start)
-    documents = make_documents(
-        sources,
-        _make_noise(parameters),
-        folder,
-        num_processes=parameters.num_processes,
-    )
-    bar = tqdm(documents, desc="write_documents", total=len(sources), unit="document")
-    return list(bar)
+    return [
+        encode_document(make_conversation(source, seed, noise), tokenizer)
+        for source, seed in tqdm(sources, desc="write_documents", unit="document")
+    ]
 
 
 def _make_noise(parameters: PretrainParameters) -> Noise:

@@ -63,6 +63,7 @@ def make_workgroups(num_workers: int, num_values: int) -> list[Workgroup]:
     import torch
     from torch.multiprocessing import get_context
 
-    rows = torch.zeros(num_workers, num_values).share_memory_()
+    rows = torch.zeros(num_workers, num_values)
+    rows.share_memory_()  # type: ignore[no-untyped-call]
     barrier = get_context("spawn").Barrier(num_workers)
     return [Workgroup(rows, barrier, rank) for rank in range(num_workers)]
