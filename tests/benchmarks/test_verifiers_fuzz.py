@@ -82,7 +82,7 @@ SHELL = {
     "kind": "shell",
     "tool": "*",
     "argument": "name",
-    "directory": "/work",
+    "directory": "/repo",
     "keeps_directory": True,
     "arguments": [],
 }
@@ -96,7 +96,7 @@ CODE_EDIT = {
             strict=True,
         )
     ],
-    "root": "/work",
+    "root": "/repo",
     "similarity": 0.5,
     "range_coverage": 0.5,
 }

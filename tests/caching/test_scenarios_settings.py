@@ -167,9 +167,9 @@ def test_a_datasets_own_fingerprint_replaces_its_bytes(project: Project) -> None
                 return "constant"
         """,
     )
-    project.write("data/work.json", "[1]")
+    project.write("data/repo.json", "[1]")
     project.append(
-        CATALOG, "work: {type: toy.datasets.WorkingFile, filepath: data/work.json}\n"
+        CATALOG, "work: {type: toy.datasets.WorkingFile, filepath: data/repo.json}\n"
     )
     project.edit(
         "src/toy/nodes.py", "def summarise(scaled)", "def summarise(scaled, work)"
@@ -181,7 +181,7 @@ def test_a_datasets_own_fingerprint_replaces_its_bytes(project: Project) -> None
     )
     assert project.run().ran == ["summarise"]
 
-    project.write("data/work.json", "[1, 2]")
+    project.write("data/repo.json", "[1, 2]")
 
     assert project.run().ran == []
 

@@ -94,7 +94,7 @@ RULES: list[dict[str, Any]] = [
     {
         "tool": "*",
         "argument": "path",
-        "comparator": {"kind": "path", "root": "/work"},
+        "comparator": {"kind": "path", "root": "/repo"},
     },
     {"tool": "find", "argument": "note", "comparator": {"kind": "ignore"}},
     {"tool": "find", "argument": "raw", "comparator": {"kind": "date"}},
@@ -174,8 +174,8 @@ EQUIVALENT_PAIRS: list[tuple[str, Any, Any]] = [
         {"stops": [{"nights": 2, "city": "oslo"}, {"city": "ROME", "nights": 1}]},
     ),
     ("book", {"options": {"a": 1, "b": 2}}, {"options": {"b": 2.0, "a": 1}}),
-    ("book", {"path": "src/a.py"}, {"path": "/work/./src//a.py"}),
-    ("book", {"path": "/work/src/../b.py"}, {"path": "b.py"}),
+    ("book", {"path": "src/a.py"}, {"path": "/repo/./src//a.py"}),
+    ("book", {"path": "/repo/src/../b.py"}, {"path": "b.py"}),
     ("book", {"raw": {"x": [1, {"y": None}]}}, {"raw": {"x": [1.0, {"y": None}]}}),
     ("book", {"raw": True}, {"raw": True}),
     (

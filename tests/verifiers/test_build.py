@@ -57,7 +57,7 @@ shell:
   kind: shell
   tool: execute_bash
   argument: command
-  directory: /work
+  directory: /repo
   keeps_directory: false
   scoring: strict
   strings: {kind: trimmed}
@@ -69,7 +69,7 @@ code_edit:
     - {tool: str_replace_editor, command: view, category: read}
     - {tool: str_replace_editor, command: str_replace, category: edit}
     - {tool: execute_bash, command: "", category: run}
-  root: /work
+  root: /repo
   similarity: 0.8
   range_coverage: 0.8
 sql:
@@ -107,7 +107,7 @@ comparators:
     - tool: "*"
       argument: e
       comparator: {kind: similarity, measure: rouge_l, threshold: 0.8}
-    - {tool: "*", argument: f, comparator: {kind: path, root: /work}}
+    - {tool: "*", argument: f, comparator: {kind: path, root: /repo}}
     - {tool: "*", argument: g, comparator: {kind: date}}
     - {tool: "*", argument: h, comparator: {kind: ignore}}
     - {tool: "*", argument: i, comparator: {kind: unordered}}

@@ -34,7 +34,7 @@ VERIFIER = CodeEditVerifier(
                 {"tool": tool, "command": command, "category": category}
                 for tool, command, category in TOOLS
             ],
-            "root": "/work",
+            "root": "/repo",
             "similarity": 0.8,
             "range_coverage": 0.8,
         }
@@ -66,7 +66,7 @@ GREP = ("Grep", {"pattern": "def f", "path": "src"})
     ("demonstrated", "sampled"),
     [
         (EDIT, EDIT),
-        (EDIT, _editor("str_replace", path="/work/./a.py", old_str=OLD, new_str=NEW)),
+        (EDIT, _editor("str_replace", path="/repo/./a.py", old_str=OLD, new_str=NEW)),
         (EDIT, ("Edit", {"file_path": "a.py", "old_string": OLD, "new_string": NEW})),
         (EDIT, _editor("str_replace", old_str=OLD, new_str=NEW.replace("v ", "v  "))),
         # 17 of 18 tokens of the new text in common
@@ -81,7 +81,7 @@ GREP = ("Grep", {"pattern": "def f", "path": "src"})
         # 40 to 72 are 33 of 41 lines, a share of 0.805
         (VIEW, _editor("view", view_range=[40, 72])),
         (VIEW, _editor("view", view_range=[1, -1])),
-        (VIEW, ("Read", {"file_path": "/work/a.py", "offset": 40, "limit": 41})),
+        (VIEW, ("Read", {"file_path": "/repo/a.py", "offset": 40, "limit": 41})),
         (WRITE, WRITE),
         (INSERT, INSERT),
         (BASH, ("execute_bash", {"command": 'grep -n -r "def f" src/'})),

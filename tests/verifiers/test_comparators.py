@@ -24,7 +24,7 @@ COMPARATORS: list[Comparator] = [
     numeric_tolerance(absolute=0.5, relative=0.01),
     text_similarity(measure="rouge_l", threshold=0.5),
     same_path(root=""),
-    same_path(root="/work"),
+    same_path(root="/repo"),
 ]
 VALUES: st.SearchStrategy[JsonValue] = st.recursive(
     st.none()
@@ -120,10 +120,10 @@ def test_date_is_read_where_it_means_one_day(text: str, parsed: date | None) -> 
     [
         ("a//b/./c/", "a/b/c", "", True),
         ("a/../b", "b", "", True),
-        ("//work/a", "/work/a", "", True),
-        ("a", "/work/a", "", False),
-        ("a", "/work/a", "/work", True),
-        ("../a", "/a", "/work", True),
+        ("//repo/a", "/repo/a", "", True),
+        ("a", "/repo/a", "", False),
+        ("a", "/repo/a", "/repo", True),
+        ("../a", "/a", "/repo", True),
         ("", ".", "", False),
     ],
 )
