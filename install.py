@@ -2,8 +2,8 @@
 """Sets the project up in .venv: python3 install.py [extra ...].
 
 Installs the versions in constraints.txt that the project was tried with. Where there
-is no NVIDIA GPU, torch is the CPU build, which is 15 times smaller; `uv` knows where
-it lies, and pip's own index is the fall-back. Everything else is plain pip.
+is no NVIDIA GPU, torch is the CPU build, which needs no CUDA packages; `uv` knows
+where it lies, and pip's own index is the fall-back. Everything else is plain pip.
 """
 
 import os
