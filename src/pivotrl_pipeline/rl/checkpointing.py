@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,11 +102,6 @@ class CheckpointFolder:
             logger.info("%s is of another update; starting afresh", payload)
             return None
         return payload
-
-
-def discard_checkpoints(folder: Path) -> None:
-    """Removes what `CheckpointFolder` keeps; for when the trained policy is saved."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _digest_file(path: Path) -> str:

@@ -76,8 +76,8 @@ def update_policy(
 
     A function of its arguments: on one CPU the same arguments give the same bits,
     however often the update was killed and went on from ``checkpoint_folder``. A
-    checkpoint of other arguments, or of other code, is ignored. The last one stays:
-    `discard_checkpoints` removes it.
+    checkpoint of other arguments, or of other code, is ignored. The last one
+    stays, so a finished update is not made again.
 
     Args:
         policy: The initial policy; after the call its model holds the last weights.
