@@ -9,7 +9,7 @@ from pivotrl_pipeline.policies.base import Policy, Sample, SamplingSettings
 from pivotrl_pipeline.records.messages import Action
 from pivotrl_pipeline.rl.pivots import PivotState
 from pivotrl_pipeline.verifiers.base import Verifier
-from pivotrl_pipeline.verifiers.judging import judge_rollout
+from pivotrl_pipeline.verifiers.judging import judge_at_candidate
 
 GREEDY_TEMPERATURE = 0.0
 
@@ -87,18 +87,12 @@ def _judge(
     policy: Policy, verifier: Verifier, pivot: PivotState, sample: Sample
 ) -> JudgedSample:
     action = policy.parse(policy.decode(sample.token_ids))
-    try:
-        verdict = judge_rollout(
-            verifier,
-            pivot.state,
-            pivot.demonstrated_action,
-            action,
-            sample.finish_reason,
-        )
-    except Exception as error:
-        raise VerifierError(
-            f"The verifier failed on candidate {pivot.candidate_id!r}: "
-            f"{type(error).__name__}: {error}; a bad action must give a verdict with "
-            f"reward 0, so mend the verifier."
-        ) from error
+    verdict = judge_at_candidate(
+        pivot.candidate_id,
+        verifier,
+        pivot.state,
+        pivot.demonstrated_action,
+        action,
+        sample.finish_reason,
+    )
     return JudgedSample(sample, action, verdict.reward)

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from pivotrl_pipeline.errors import VerifierError
 from pivotrl_pipeline.formats.action_text import parse_action
 from pivotrl_pipeline.records.messages import Action
 from pivotrl_pipeline.records.rollouts import FinishReason, Rollout, Verdict
 from pivotrl_pipeline.records.trajectories import PivotCandidate, State, Trajectory
 from pivotrl_pipeline.verifiers.base import Verifier
-from pivotrl_pipeline.verifiers.judging import judge_rollout
+from pivotrl_pipeline.verifiers.judging import judge_at_candidate
 
 PROGRESS_DELAY_SECONDS = 3.0
 
@@ -32,7 +31,6 @@ class JudgedRollout:
 class _Question:
     """What a verifier is asked at one candidate."""
 
-    candidate_id: str
     state: State
     demonstrated_action: Action
 
@@ -51,7 +49,6 @@ def verify_rollouts(
     """
     questions = {
         candidate.candidate_id: _Question(
-            candidate.candidate_id,
             trajectory.state_before(candidate.message_index),
             candidate.demonstrated_action,
         )
@@ -67,7 +64,14 @@ def verify_rollouts(
         for name, verifier in verifiers.items():
             key = (name, rollout.candidate_id, rollout.text, rollout.finish_reason)
             if key not in known:
-                known[key] = _verify(name, verifier, question, rollout)
+                known[key] = judge_at_candidate(
+                    rollout.candidate_id,
+                    verifier,
+                    question.state,
+                    question.demonstrated_action,
+                    parse_action(rollout.text),
+                    rollout.finish_reason,
+                )
             verdict = known[key]
             judged.append(
                 JudgedRollout(
@@ -80,22 +84,3 @@ def verify_rollouts(
                 )
             )
     return judged
-
-
-def _verify(
-    name: str, verifier: Verifier, question: _Question, rollout: Rollout
-) -> Verdict:
-    try:
-        return judge_rollout(
-            verifier,
-            question.state,
-            question.demonstrated_action,
-            parse_action(rollout.text),
-            rollout.finish_reason,
-        )
-    except Exception as error:
-        raise VerifierError(
-            f"Verifier {name!r} failed on candidate {question.candidate_id!r}, sample "
-            f"{rollout.sample_index}: {type(error).__name__}: {error}; a bad action "
-            f"must give a verdict with reward 0, so mend the verifier."
-        ) from error

@@ -4,6 +4,7 @@ Also the comparison of action types, which every verifier that compares contents
 makes first: the decision to talk or to act is part of the action.
 """
 
+from pivotrl_pipeline.errors import VerifierError
 from pivotrl_pipeline.records.messages import Action, ActionType
 from pivotrl_pipeline.records.rollouts import FinishReason, Verdict, VerdictReason
 from pivotrl_pipeline.records.trajectories import State
@@ -47,6 +48,31 @@ def judge_rollout(
     if refusal is not None:
         return refusal
     return verifier.verify(state, demonstrated_action, action)
+
+
+def judge_at_candidate(
+    candidate_id: str,
+    verifier: Verifier,
+    state: State,
+    demonstrated_action: Action,
+    action: Action,
+    finish_reason: FinishReason,
+) -> Verdict:
+    """As `judge_rollout`; a verifier that fails is an error that says where.
+
+    Raises:
+        VerifierError: If the verifier itself fails; names the candidate.
+    """
+    try:
+        return judge_rollout(
+            verifier, state, demonstrated_action, action, finish_reason
+        )
+    except Exception as error:
+        raise VerifierError(
+            f"The verifier failed on candidate {candidate_id!r}: "
+            f"{type(error).__name__}: {error}; a bad action must give a verdict with "
+            f"reward 0, so mend the verifier."
+        ) from error
 
 
 def refuse_unjudgeable(action: Action) -> Verdict | None:
