@@ -1,7 +1,7 @@
-"""Which seeds make what: three ranges that cannot meet.
+"""Which seeds make what: ranges that cannot meet.
 
-The policy is pretrained on one, shown trajectories from another and evaluated on the
-third, so that no task is ever both learnt from and evaluated on.
+The policy is pretrained on one, shown trajectories from another, chosen on a third and
+evaluated on the last, so that no task is ever both learnt from and evaluated on.
 """
 
 from enum import Enum
@@ -17,6 +17,7 @@ class SeedRange(Enum):
     PRETRAINING = 0
     DEMONSTRATION = 1
     HELD_OUT = 2
+    VALIDATION = 3
 
     @property
     def seeds(self) -> range:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 from pivotrl_pipeline.environments.base import Environment, EnvironmentTask, Episode
+from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.policies.base import Policy, SamplingSettings
 from pivotrl_pipeline.records.messages import Message
 from pivotrl_pipeline.records.trajectories import State
@@ -22,6 +23,43 @@ class EpisodeOutcome:
     success: bool
     num_turns: int
     """Assistant turns taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationTasks:
+    """Tasks that say which weights are better: neither trained nor evaluated on."""
+
+    environment: Environment
+    tasks: tuple[EnvironmentTask, ...]
+    max_new_tokens: int
+    """Per action."""
+    max_prompt_tokens: int
+    """An episode that grows longer ends, unsolved."""
+
+
+def measure_success(policy: Policy, validation: ValidationTasks) -> float:
+    """The share of the tasks that the policy solves greedily.
+
+    Raises:
+        ConfigurationError: If there are no tasks.
+    """
+    if not validation.tasks:
+        raise ConfigurationError(
+            "There are no validation tasks to measure success on; expected at least "
+            "one: raise the number of validation tasks."
+        )
+    settings = SamplingSettings(
+        temperature=0.0, top_p=1.0, max_new_tokens=validation.max_new_tokens
+    )
+    outcomes = run_episodes(
+        policy,
+        validation.environment,
+        validation.tasks,
+        settings,
+        max_prompt_tokens=validation.max_prompt_tokens,
+        seed=0,
+    )
+    return sum(outcome.success for outcome in outcomes) / len(outcomes)
 
 
 def run_episodes(

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pivotrl_pipeline.policies.pretraining.tokenizer import train_tokenizer
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
@@ -50,12 +52,21 @@ def test_a_name_is_one_token_in_a_request_and_in_a_call(
     assert name in tokenizer.encode('{"name":"Anna"}')
 
 
+def test_an_id_is_one_token_wherever_it_stands() -> None:
+    tokenizer = train_tokenizer(["O83 and O83"], min_frequency=2)
+
+    (row_id,) = tokenizer.encode("O83")
+
+    assert row_id in tokenizer.encode('{"order_id":"O83"}')
+    assert row_id in tokenizer.encode("Order O83 is open.")
+
+
 def test_digits_and_spaces_are_single_tokens(
     tokenizer: "PreTrainedTokenizerFast",
 ) -> None:
-    tokens = [tokenizer.decode([token]) for token in tokenizer.encode("C17  lamp")]
+    tokens = [tokenizer.decode([token]) for token in tokenizer.encode("17  lamp")]
 
-    assert tokens == ["C", "1", "7", " ", " ", "lamp"]
+    assert tokens == ["1", "7", " ", " ", "lamp"]
 
 
 @pytest.mark.parametrize(

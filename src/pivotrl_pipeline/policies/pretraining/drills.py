@@ -13,9 +13,7 @@ from pivotrl_pipeline.environments.desk.vocabulary import (
     NAMES,
     PRODUCTS,
 )
-from pivotrl_pipeline.records.messages import Message, Role, dump_json
-
-_TITLES = tuple(f"{colour} {product}" for colour in COLOURS for product in PRODUCTS)
+from pivotrl_pipeline.records.messages import JsonValue, Message, Role, dump_json
 
 
 def make_repeat_drill(seed: int) -> tuple[Message, ...]:
@@ -26,21 +24,52 @@ def make_repeat_drill(seed: int) -> tuple[Message, ...]:
 
 
 def make_look_up_drill(seed: int) -> tuple[Message, ...]:
-    """Rows as the tools give them: the id that has a title, or the reverse."""
+    """Rows, of which the ids of some are asked for.
+
+    Rows are as the tools give them or in plain words, and the answer says again what
+    an id belongs to or does not: saying it again is a step towards doing without.
+    """
     rng = random.Random(f"look up {seed}")
-    num_rows, letter = rng.randint(1, 4), rng.choice("CIO")
-    rows = [
-        {"id": f"{letter}{number}", "item": title}
-        for number, title in zip(
-            rng.sample(range(10, 100), num_rows),
-            rng.sample(_TITLES, num_rows),
-            strict=True,
-        )
-    ]
-    chosen = rng.choice(rows)
-    asked, answered = rng.sample(("id", "item"), 2)
-    question = f"{dump_json({'items': rows})} {chosen[asked]}"
-    return (Message(Role.USER, question), Message(Role.ASSISTANT, chosen[answered]))
+    keys = _draw_keys(rng, rng.randint(2, 5))
+    letter = rng.choice("CIO")
+    numbers = rng.sample(range(10, 100), len(keys))
+    id_by_key = {
+        key: f"{letter}{number}" for key, number in zip(keys, numbers, strict=True)
+    }
+    asked = rng.sample(keys, rng.randint(1, len(keys)))
+    says_keys = rng.random() < 0.5
+    question = f"{'say' if says_keys else 'find'}: {', '.join(asked)}"
+    answer = (
+        ", ".join(f"{key} {id_by_key[key]}" for key in asked)
+        if says_keys
+        else " ".join(id_by_key[key] for key in asked)
+    )
+    return (
+        Message(Role.USER, f"{question} {_write_rows(id_by_key, rng)}"),
+        Message(Role.ASSISTANT, answer),
+    )
+
+
+def _draw_keys(rng: random.Random, num_keys: int) -> list[str]:
+    """Single words, or titles of two products: neither word is then enough."""
+    if rng.random() < 0.4:
+        return rng.sample(rng.choice((NAMES, CITIES, PRODUCTS, COLOURS)), num_keys)
+    products = rng.sample(PRODUCTS, 2)
+    titles = [f"{colour} {product}" for colour in COLOURS for product in products]
+    return rng.sample(titles, num_keys)
+
+
+def _write_rows(id_by_key: dict[str, str], rng: random.Random) -> str:
+    if rng.random() < 0.5:
+        rows: list[JsonValue] = [
+            {"id": row_id, "item": key, "status": rng.choice(("open", "shipped"))}
+            for key, row_id in id_by_key.items()
+        ]
+        return dump_json({"items": rows})
+    form = rng.choice(("{key} {row_id}", "{row_id} {key}", "{key}: {row_id}"))
+    return ", ".join(
+        form.format(key=key, row_id=row_id) for key, row_id in id_by_key.items()
+    )
 
 
 def _draw_word(rng: random.Random) -> str:

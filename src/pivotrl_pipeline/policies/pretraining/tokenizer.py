@@ -1,8 +1,8 @@
 """The tokenizer of the policy in the box.
 
-Words, single digits, single white-space characters and runs of punctuation are
-pre-tokens of their own, so that a name is the same token in a request and in a tool
-call. Frequent pre-tokens are in the vocabulary whole; anything else falls back to
+Words, ids such as O83, single digits, single white-space characters and runs of
+punctuation are pre-tokens of their own, so that a name or an id is the same single
+token in a request, in a tool call and in a result, and is copied in one step. Frequent pre-tokens are in the vocabulary whole; anything else falls back to
 merges and bytes, so nothing is unknown.
 """
 
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 SPECIAL_TOKENS = (END_OF_TURN, END_OF_TEXT, START_OF_TURN)
 MARKUP_TOKENS = (CALL, CALL_END, RESULT, RESULT_END)
-PRE_TOKEN = r"[\p{L}\p{M}_]+|\p{N}|\s|[^\s\p{L}\p{M}\p{N}_]+"
-_ASCII_PRE_TOKEN = re.compile(r"[A-Za-z_]+|[0-9]|\s|[^\sA-Za-z0-9_]+", re.ASCII)
+PRE_TOKEN = r"\p{Lu}\p{N}+|[\p{L}\p{M}_]+|\p{N}|\s|[^\s\p{L}\p{M}\p{N}_]+"
+_ASCII_PRE_TOKEN = re.compile(
+    r"[A-Z][0-9]+|[A-Za-z_]+|[0-9]|\s|[^\sA-Za-z0-9_]+", re.ASCII
+)
 
 
 def train_tokenizer(
