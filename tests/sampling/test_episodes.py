@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from tests.fakes import ScriptedPolicy
 
 from pivotrl_pipeline.environments.base import EnvironmentTask
 from pivotrl_pipeline.environments.seeds import SeedRange, purpose_of, take_seeds
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.records.messages import Action, Message, Role, Tool
 from pivotrl_pipeline.sampling.episodes import ValidationTasks, measure_success
-from tests.fakes import ScriptedPolicy
 
 
 @dataclass

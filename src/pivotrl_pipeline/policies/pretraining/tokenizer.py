@@ -2,8 +2,9 @@
 
 Words, ids such as O83, single digits, single white-space characters and runs of
 punctuation are pre-tokens of their own, so that a name or an id is the same single
-token in a request, in a tool call and in a result, and is copied in one step. Frequent pre-tokens are in the vocabulary whole; anything else falls back to
-merges and bytes, so nothing is unknown.
+token in a request, in a tool call and in a result, and is copied in one step. Frequent
+pre-tokens are in the vocabulary whole; anything else falls back to merges and bytes,
+so nothing is unknown.
 """
 
 import re
