@@ -5,10 +5,9 @@ from pivotrl_pipeline.records.messages import Action, ActionType, make_tool_call
 from pivotrl_pipeline.records.rollouts import Verdict, VerdictReason
 from pivotrl_pipeline.records.trajectories import State
 from pivotrl_pipeline.verifiers.composition import (
-    AllOfVerifier,
-    AnyOfVerifier,
     ByActionTypeVerifier,
     ByDomainVerifier,
+    ExtremeOfVerifier,
 )
 
 STATE = State((), (), domain="airline")
@@ -87,18 +86,21 @@ def test_all_of_takes_the_smallest_and_any_of_the_largest(
 ) -> None:
     verifiers = [FixedVerifier(verdict) for verdict in verdicts]
 
-    assert AllOfVerifier(verifiers).verify(STATE, TALK, TALK) == smallest
-    assert AnyOfVerifier(verifiers).verify(STATE, TALK, TALK) == largest
-    assert AllOfVerifier(verifiers[::-1]).verify(STATE, TALK, TALK) == smallest
-    assert AnyOfVerifier(verifiers[::-1]).verify(STATE, TALK, TALK) == largest
+    all_of = ExtremeOfVerifier(verifiers, decisive=0.0)
+    any_of = ExtremeOfVerifier(verifiers, decisive=1.0)
+    all_reversed = ExtremeOfVerifier(verifiers[::-1], decisive=0.0)
+    any_reversed = ExtremeOfVerifier(verifiers[::-1], decisive=1.0)
+
+    assert all_of.verify(STATE, TALK, TALK) == smallest
+    assert any_of.verify(STATE, TALK, TALK) == largest
+    assert all_reversed.verify(STATE, TALK, TALK) == smallest
+    assert any_reversed.verify(STATE, TALK, TALK) == largest
 
 
-def test_a_decided_question_asks_nobody_else() -> None:
-    assert (
-        AllOfVerifier([FixedVerifier(NO), UnusedVerifier()]).verify(STATE, TALK, TALK)
-        == NO
+@pytest.mark.parametrize(("decisive", "verdict"), [(0.0, NO), (1.0, YES)])
+def test_a_decided_question_asks_nobody_else(decisive: float, verdict: Verdict) -> None:
+    verifier = ExtremeOfVerifier(
+        [FixedVerifier(verdict), UnusedVerifier()], decisive=decisive
     )
-    assert (
-        AnyOfVerifier([FixedVerifier(YES), UnusedVerifier()]).verify(STATE, TALK, TALK)
-        == YES
-    )
+
+    assert verifier.verify(STATE, TALK, TALK) == verdict

@@ -23,10 +23,9 @@ from pivotrl_pipeline.records.messages import ActionType
 from pivotrl_pipeline.verifiers.base import Verifier
 from pivotrl_pipeline.verifiers.code_edit import CodeEditVerifier
 from pivotrl_pipeline.verifiers.composition import (
-    AllOfVerifier,
-    AnyOfVerifier,
     ByActionTypeVerifier,
     ByDomainVerifier,
+    ExtremeOfVerifier,
 )
 from pivotrl_pipeline.verifiers.exact_match import ExactMatchVerifier
 from pivotrl_pipeline.verifiers.imported import load_verifier
@@ -113,7 +112,7 @@ def _combine(
             return ByDomainVerifier(
                 {name: _build(each) for name, each in parameters.domains.items()}
             )
-        case AllOfParameters():
-            return AllOfVerifier([_build(each) for each in parameters.verifiers])
-        case AnyOfParameters():
-            return AnyOfVerifier([_build(each) for each in parameters.verifiers])
+        case AllOfParameters(verifiers=verifiers):
+            return ExtremeOfVerifier(list(map(_build, verifiers)), decisive=0.0)
+        case AnyOfParameters(verifiers=verifiers):
+            return ExtremeOfVerifier(list(map(_build, verifiers)), decisive=1.0)

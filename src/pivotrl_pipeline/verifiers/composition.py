@@ -55,43 +55,35 @@ class ByDomainVerifier:
         return chosen.verify(state, demonstrated_action, action)
 
 
-class AllOfVerifier:
-    """The smallest reward; the first 0 decides."""
+class ExtremeOfVerifier:
+    """The smallest or the largest reward of several verifiers."""
 
-    def __init__(self, verifiers: Sequence[Verifier]) -> None:
+    def __init__(self, verifiers: Sequence[Verifier], *, decisive: float) -> None:
+        """Asks nobody yet.
+
+        Args:
+            verifiers: In the order in which they are asked.
+            decisive: The reward after which no other is asked: 0 takes the smallest,
+                1 the largest.
+        """
         self._verifiers = tuple(verifiers)
+        self._decisive = decisive
 
     def verify(
         self, state: State, demonstrated_action: Action, action: Action
     ) -> Verdict:
-        """The lowest verdict; without a 0, one that could not judge excludes."""
+        """The verdict nearest the decisive reward; the first of equals.
+
+        One that could not judge might have been decisive: it excludes the action
+        unless another one is.
+        """
         verdicts = []
         for verifier in self._verifiers:
             verdict = verifier.verify(state, demonstrated_action, action)
-            if verdict.reward == 0:
+            if verdict.reward == self._decisive:
                 return verdict
             verdicts.append(verdict)
-        return min(verdicts, key=lambda each: _or(each.reward, 0.0))
+        return min(verdicts, key=self._distance)
 
-
-class AnyOfVerifier:
-    """The largest reward; the first 1 decides."""
-
-    def __init__(self, verifiers: Sequence[Verifier]) -> None:
-        self._verifiers = tuple(verifiers)
-
-    def verify(
-        self, state: State, demonstrated_action: Action, action: Action
-    ) -> Verdict:
-        """The highest verdict; without a 1, one that could not judge excludes."""
-        verdicts = []
-        for verifier in self._verifiers:
-            verdict = verifier.verify(state, demonstrated_action, action)
-            if verdict.reward == 1:
-                return verdict
-            verdicts.append(verdict)
-        return max(verdicts, key=lambda each: _or(each.reward, 1.0))
-
-
-def _or(reward: float | None, otherwise: float) -> float:
-    return otherwise if reward is None else reward
+    def _distance(self, verdict: Verdict) -> float:
+        return 0.0 if verdict.reward is None else abs(verdict.reward - self._decisive)
