@@ -1,6 +1,6 @@
-"""The two suites: the order desk in-domain, the unrelated skills out-of-domain.
+"""The suites: the order desk in-domain, the unrelated skills out-of-domain.
 
-Both are answered greedily, as deployed. Held-out desk tasks come from a range of
+All are answered greedily, as deployed. Held-out desk tasks come from a range of
 seeds that no trajectory uses; the skills appear in no trajectory at all.
 """
 
@@ -29,6 +29,8 @@ class Suite(StrEnum):
     """The family of the training trajectories, on held-out tasks."""
     OUT_OF_DOMAIN = "out_of_domain"
     """Anything else the policy could do before."""
+    VALIDATION = "validation"
+    """As in-domain, on tasks that say which training was best and report nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,35 @@ def evaluate_in_domain(
     policy: Policy, name: str, environment: Environment, plan: EvaluationPlan
 ) -> list[EvaluationResult]:
     """Success on held-out desk tasks, one result per task."""
+    seeds = take_seeds(SeedRange.HELD_OUT, plan.tasks_per_tier)
+    return _evaluate_tasks(policy, name, environment, plan, seeds, Suite.IN_DOMAIN)
+
+
+def evaluate_validation(
+    policy: Policy,
+    name: str,
+    environment: Environment,
+    plan: EvaluationPlan,
+    *,
+    tasks_per_tier: int,
+) -> list[EvaluationResult]:
+    """Success on desk tasks that nothing is reported on, one result per task."""
+    seeds = take_seeds(SeedRange.VALIDATION, tasks_per_tier)
+    return _evaluate_tasks(policy, name, environment, plan, seeds, Suite.VALIDATION)
+
+
+def _evaluate_tasks(
+    policy: Policy,
+    name: str,
+    environment: Environment,
+    plan: EvaluationPlan,
+    seeds: Sequence[int],
+    suite: Suite,
+) -> list[EvaluationResult]:
     tasks = [
         task
         for tier in plan.tiers
-        for task in environment.tasks(
-            tier=tier, seeds=take_seeds(SeedRange.HELD_OUT, plan.tasks_per_tier)
-        )
+        for task in environment.tasks(tier=tier, seeds=seeds)
     ]
     outcomes = run_episodes(
         policy,
@@ -86,7 +111,7 @@ def evaluate_in_domain(
         max_prompt_tokens=plan.max_prompt_tokens,
         seed=0,
     )
-    return [_to_result(name, outcome) for outcome in outcomes]
+    return [_to_result(name, outcome, suite) for outcome in outcomes]
 
 
 def evaluate_out_of_domain(
@@ -126,11 +151,11 @@ def _greedy(plan: EvaluationPlan) -> SamplingSettings:
     )
 
 
-def _to_result(name: str, outcome: EpisodeOutcome) -> EvaluationResult:
+def _to_result(name: str, outcome: EpisodeOutcome, suite: Suite) -> EvaluationResult:
     spoken = [m for m in outcome.messages if m.role is Role.ASSISTANT]
     return EvaluationResult(
         name,
-        Suite.IN_DOMAIN,
+        suite,
         str(outcome.task.settings["tier"]),
         outcome.task.task_id,
         dump_json([message_to_json(message) for message in spoken]),

@@ -6,7 +6,7 @@ import pandera.pandas as pa
 
 from pivotrl_pipeline.records.tables.base import Table
 
-SUITES = ["in_domain", "out_of_domain"]
+SUITES = ["in_domain", "out_of_domain", "validation"]
 
 
 SHARE = {"min_value": 0, "max_value": 1}
@@ -24,7 +24,8 @@ class TrainingMetrics(Table):
         in_range=SHARE,
         nullable=True,
         coerce=True,
-        description="Over the update's judged rollouts, in [0, 1].",
+        description="Over the update's judged rollouts, or its whole episodes, in "
+        "[0, 1].",
     )
     reward_std: float = pa.Field(
         alias="reward/std",
@@ -38,6 +39,13 @@ class TrainingMetrics(Table):
         nullable=True,
         coerce=True,
         description="Greedy, on held-out turns of all kinds, after the update.",
+    )
+    validation_success: float = pa.Field(
+        alias="validation/success",
+        in_range=SHARE,
+        nullable=True,
+        coerce=True,
+        description="Share of validation tasks solved greedily, after the update.",
     )
     informative_rate: float = pa.Field(
         alias="groups/informative_rate",
@@ -98,6 +106,13 @@ class TrainingMetrics(Table):
         in_range=SHARE,
         description="Actions without a tool call.",
     )
+    mean_turns: float = pa.Field(
+        alias="episode/mean_turns",
+        ge=0,
+        nullable=True,
+        coerce=True,
+        description="Actions per episode; null where single actions were sampled.",
+    )
     rollout_turns: int = pa.Field(
         ge=0, description="Actions sampled by updates so far; profiling not included."
     )
@@ -123,7 +138,7 @@ class EvaluationResults(Table):
     """One answered item a row."""
 
     policy: str = pa.Field(description="`initial`, `trained`, or another run's name.")
-    suite: str = pa.Field(isin=SUITES, description="In-domain or out-of-domain.")
+    suite: str = pa.Field(isin=SUITES, description="Which family of tasks.")
     task: str = pa.Field(description="Kind of item within the suite.")
     item_id: str = pa.Field(description="Key of the item within its task.")
     output: str = pa.Field(description="What the policy said.")
@@ -143,7 +158,7 @@ class EvaluationSummary(Table):
     """One policy, suite and task a row; the task `mean` is the whole suite."""
 
     policy: str = pa.Field(description="`initial`, `trained`, or another run's name.")
-    suite: str = pa.Field(isin=SUITES, description="In-domain or out-of-domain.")
+    suite: str = pa.Field(isin=SUITES, description="Which family of tasks.")
     task: str = pa.Field(description="Kind of item within the suite, or `mean`.")
     num_items: int = pa.Field(ge=1, description="Items that the mean is over.")
     mean: float = pa.Field(
