@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pivotrl_pipeline.rl.checkpointing import MANIFEST, CheckpointFolder, Progress
-from pivotrl_pipeline.rl.learner import LearnerState
+from pivotrl_pipeline.rl.model_learner import LearnerState
 
 
 def make_progress(num_updates: int) -> Progress:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from pivotrl_pipeline.rl.metrics import MetricsRow
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pivotrl_pipeline.rl.learner import LearnerState
+    from pivotrl_pipeline.rl.model_learner import LearnerState
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ class Progress:
     """Updates that the best weights have seen."""
     best_heldout_reward_mean: float | None
     initial_heldout_reward_mean: float | None
+    initial_metrics: MetricsRow = field(default_factory=dict)
+    """What else was measured before the first update, by the names of the metrics."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,11 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from pivotrl_pipeline.errors import PolicyError
 from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
 from pivotrl_pipeline.policies.forward import (
     compute_action_logprobs,
@@ -37,19 +36,11 @@ from pivotrl_pipeline.rl.loss import (
     estimate_kl_policy_reference,
 )
 from pivotrl_pipeline.rl.metrics import LearningReport
+from pivotrl_pipeline.rl.model_learner import ModelLearner
 from pivotrl_pipeline.rl.rollout_groups import RolloutGroup
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-HALF_PRECISION = (torch.float16, torch.bfloat16)
-
-
-class LearnerState(TypedDict):
-    """What a learner must be given back to go on as if it had never stopped."""
-
-    model: dict[str, Tensor]
-    optimizer: dict[str, object]
 
 
 @dataclass(slots=True)
@@ -74,7 +65,7 @@ class _Sums:
     gradient_norms: list[float] = field(default_factory=list)
 
 
-class Learner:
+class Learner(ModelLearner):
     """A model, its optimiser, and the reference policy where one is needed."""
 
     def __init__(
@@ -82,26 +73,15 @@ class Learner:
     ) -> None:
         """Takes the model as it is for the reference policy, and trains it in place.
 
-        Half-precision weights become float32: a step of 1e-6 is lost in bfloat16.
+        Half-precision weights become float32.
         """
+        super().__init__(model, parameters, name="rl_update")
         self._parameters = parameters
         self._objective = parameters.objective_parameters
-        self._loaded_dtype = model.dtype
-        module: torch.nn.Module = model
-        module.eval()
-        if model.dtype in HALF_PRECISION:
-            module.float()
-        self._model = model
         self._reference: PreTrainedModel | None = None
         if self._objective.kl_beta > 0:
             self._reference = copy.deepcopy(model)
             self._reference.requires_grad_(False)
-        self._trained = [p for p in model.parameters() if p.requires_grad]
-        self._optimizer = torch.optim.AdamW(
-            self._trained,
-            lr=parameters.learning_rate,
-            weight_decay=parameters.weight_decay,
-        )
 
     def learn(
         self, rollout_groups: Sequence[RolloutGroup], update_index: int
@@ -122,31 +102,13 @@ class Learner:
         max_tokens = self._parameters.tokens_per_forward
         parts = [_Part(p) for p in split_groups(batch.groups, max_tokens=max_tokens)]
         sums = _Sums()
-        self._set_learning_rate(update_index)
+        learning_rate = self._find_learning_rate(update_index)
         for _ in range(self._parameters.epochs_per_update):
-            self._optimizer.zero_grad(set_to_none=True)
+            self._clear_gradient()
             for part in parts:
                 self._add_gradient(part, batch, sums)
-            self._step(update_index, sums)
+            sums.gradient_norms.append(self._step(update_index, learning_rate))
         return self._report(informative_rate, batch, parts, sums)
-
-    def copy_weights(self) -> dict[str, Tensor]:
-        """The policy's weights now, on the CPU, in the type they were loaded in."""
-        return {
-            name: tensor.detach().to("cpu", self._as_loaded(tensor), copy=True)
-            for name, tensor in self._model.state_dict().items()
-        }
-
-    def get_state(self) -> LearnerState:
-        """Weights and optimiser state, by reference."""
-        return LearnerState(
-            model=self._model.state_dict(), optimizer=self._optimizer.state_dict()
-        )
-
-    def set_state(self, state: LearnerState) -> None:
-        """Goes on from a state of `get_state`."""
-        self._model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
 
     def _add_gradient(self, part: _Part, batch: UpdateBatch, sums: _Sums) -> None:
         logprobs = self._compute_logprobs(self._model, part)
@@ -193,25 +155,10 @@ class Learner:
             temperature=self._parameters.temperature,
         )
 
-    def _set_learning_rate(self, update_index: int) -> None:
+    def _find_learning_rate(self, update_index: int) -> float:
         warmup = self._parameters.warmup_updates
         share = 1.0 if warmup == 0 else min(1.0, (update_index + 1) / warmup)
-        for group in self._optimizer.param_groups:
-            group["lr"] = share * self._parameters.learning_rate
-
-    def _step(self, update_index: int, sums: _Sums) -> None:
-        norm = torch.nn.utils.clip_grad_norm_(
-            self._trained, self._parameters.max_gradient_norm
-        ).item()
-        if not math.isfinite(norm):
-            raise PolicyError(
-                f"update {update_index}: the gradient's norm is {norm}; expected a "
-                f"finite one: lower rl_update.learning_rate (now "
-                f"{self._parameters.learning_rate:g}) or look for weights that are "
-                f"not finite in the initial policy."
-            )
-        sums.gradient_norms.append(norm)
-        self._optimizer.step()
+        return share * self._parameters.learning_rate
 
     def _report(
         self,
@@ -241,9 +188,6 @@ class Learner:
             num_forwarded_tokens=epochs * per_pass,
             num_unique_tokens=count_unique_tokens(actions),
         )
-
-    def _as_loaded(self, tensor: Tensor) -> torch.dtype:
-        return self._loaded_dtype if tensor.is_floating_point() else tensor.dtype
 
 
 def _make_action_mask(group: WeightedGroup, logprobs: Tensor) -> Tensor:

@@ -1,0 +1,120 @@
+"""A model's weights, and how a gradient changes them.
+
+Left out on purpose: dropout (off), mixed precision, more than one process.
+"""
+
+import math
+from typing import TYPE_CHECKING, Protocol, TypedDict
+
+import torch
+from torch import Tensor
+
+from pivotrl_pipeline.errors import PolicyError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+HALF_PRECISION = (torch.float16, torch.bfloat16)
+
+
+class LearnerState(TypedDict):
+    """What a learner must be given back to go on as if it had never stopped."""
+
+    model: dict[str, Tensor]
+    optimizer: dict[str, object]
+
+
+class OptimizerParameters(Protocol):
+    """What a trainer's parameters say of its optimiser."""
+
+    @property
+    def learning_rate(self) -> float:
+        """AdamW's, at its highest."""
+        ...
+
+    @property
+    def weight_decay(self) -> float:
+        """AdamW's."""
+        ...
+
+    @property
+    def max_gradient_norm(self) -> float:
+        """Longer gradients are scaled down to this Euclidean norm."""
+        ...
+
+
+class ModelLearner:
+    """A model that AdamW trains in place, in float32."""
+
+    def __init__(
+        self, model: "PreTrainedModel", parameters: OptimizerParameters, *, name: str
+    ) -> None:
+        """Takes the model, in evaluation mode from here on.
+
+        Half-precision weights become float32: a step of 1e-6 is lost in bfloat16.
+
+        Args:
+            model: What is trained.
+            parameters: Learning rate, weight decay and the limit of the gradient.
+            name: Of the parameters, as errors call them.
+        """
+        self._model = model
+        self._settings = parameters
+        self._name = name
+        self._loaded_dtype = model.dtype
+        module: torch.nn.Module = model
+        module.eval()
+        if model.dtype in HALF_PRECISION:
+            module.float()
+        self._trained = [p for p in model.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            self._trained,
+            lr=parameters.learning_rate,
+            weight_decay=parameters.weight_decay,
+        )
+
+    def copy_weights(self) -> dict[str, Tensor]:
+        """The policy's weights now, on the CPU, in the type they were loaded in."""
+        return {
+            name: tensor.detach().to("cpu", self._as_loaded(tensor), copy=True)
+            for name, tensor in self._model.state_dict().items()
+        }
+
+    def get_state(self) -> LearnerState:
+        """Weights and optimiser state, by reference."""
+        return LearnerState(
+            model=self._model.state_dict(), optimizer=self._optimizer.state_dict()
+        )
+
+    def set_state(self, state: LearnerState) -> None:
+        """Goes on from a state of `get_state`."""
+        self._model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+
+    def _clear_gradient(self) -> None:
+        """Forgets the gradient."""
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def _step(self, update_index: int, learning_rate: float) -> float:
+        """Follows the gradient; its Euclidean norm before it is scaled down.
+
+        Raises:
+            PolicyError: If the gradient is not finite.
+        """
+        norm = torch.nn.utils.clip_grad_norm_(
+            self._trained, self._settings.max_gradient_norm
+        ).item()
+        if not math.isfinite(norm):
+            raise PolicyError(
+                f"update {update_index}: the gradient's norm is {norm}; expected a "
+                f"finite one: lower {self._name}.learning_rate (now "
+                f"{self._settings.learning_rate:g}) or look for weights that are "
+                f"not finite in the initial policy."
+            )
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._optimizer.step()
+        return norm
+
+    def _as_loaded(self, tensor: Tensor) -> torch.dtype:
+        return self._loaded_dtype if tensor.is_floating_point() else tensor.dtype
