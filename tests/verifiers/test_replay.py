@@ -165,6 +165,21 @@ def test_final_message_is_judged_by_the_task() -> None:
     )
 
 
+def test_words_of_the_user_are_no_report() -> None:
+    state, demonstrated = next(
+        turn for turn in TURNS if not turn[1].tool_calls and "moved" in str(turn[1])
+    )
+    request = next(m.content for m in state.prefix if m.role is Role.USER) or ""
+    echo = Action(f"{request.upper()}!")
+
+    verdict = VERIFIER.verify(state, demonstrated, echo)
+
+    assert verdict == Verdict(
+        0.0, VerdictReason.MESSAGE_MISMATCH, "the user's own words"
+    )
+    assert VERIFIER.verify(state, echo, echo).reason is not verdict.reason
+
+
 def test_message_that_does_not_complete_the_task_cannot_be_judged() -> None:
     state, _ = TURNS[0]
 

@@ -26,7 +26,7 @@ from pivotrl_pipeline.records.trajectories import State
 from pivotrl_pipeline.verifiers.json_values import identity_key
 from pivotrl_pipeline.verifiers.judging import compare_action_types
 from pivotrl_pipeline.verifiers.message import has_text, is_tool_like
-from pivotrl_pipeline.verifiers.text_similarity import is_oversized
+from pivotrl_pipeline.verifiers.text_similarity import is_oversized, split_words
 
 _EMPTY: tuple[object, ...] = ([], {}, "", None)
 
@@ -49,7 +49,8 @@ class ReplayVerifier:
 
     A final message leaves no trace in the world. It is judged by the task: where the
     demonstrated message completes it, the sampled one must; where it does not, replay
-    cannot tell messages apart and gives no reward.
+    cannot tell messages apart and gives no reward. It is thus as strict about words as
+    the task is; only the user's own words are never a report.
     """
 
     def __init__(
@@ -78,20 +79,10 @@ class ReplayVerifier:
             VerifierError: If the world answers the turns before otherwise than it
                 did when the trajectory was recorded.
         """
-        refusal = compare_action_types(demonstrated_action, action)
+        refusal = self._refuse(state, demonstrated_action, action)
         if refusal is not None:
             return refusal
         is_message = action.action_type is ActionType.MESSAGE
-        if is_message and not has_text(action.content or ""):
-            return Verdict(0.0, VerdictReason.EMPTY_MESSAGE)
-        if is_message and is_tool_like(action.content or ""):
-            return Verdict(0.0, VerdictReason.TOOL_LIKE_MESSAGE)
-        if is_oversized(demonstrated_action.content or "", action.content or ""):
-            detail = f"{len(action.content or '')} characters"
-            return Verdict(0.0, VerdictReason.MESSAGE_MISMATCH, detail)
-        if len(action.tool_calls) > self.parameters.max_calls:
-            detail = f"{len(action.tool_calls)} calls"
-            return Verdict(0.0, VerdictReason.SURPLUS_CALL, detail)
         expected = self._demonstrated_outcome(state, demonstrated_action)
         if is_message and not expected.is_success:
             detail = "the demonstrated message does not complete the task"
@@ -103,6 +94,33 @@ class ReplayVerifier:
         if difference is not None:
             return Verdict(0.0, VerdictReason.OUTCOME_MISMATCH, difference)
         return Verdict(1.0, VerdictReason.EQUIVALENT)
+
+    def _refuse(
+        self, state: State, demonstrated_action: Action, action: Action
+    ) -> Verdict | None:
+        """The verdict on what need not be played."""
+        refusal = compare_action_types(demonstrated_action, action)
+        if refusal is not None:
+            return refusal
+        demonstrated, sampled = (
+            each.content or "" for each in (demonstrated_action, action)
+        )
+        if is_oversized(demonstrated, sampled):
+            detail = f"{len(sampled)} characters"
+            return Verdict(0.0, VerdictReason.MESSAGE_MISMATCH, detail)
+        if len(action.tool_calls) > self.parameters.max_calls:
+            detail = f"{len(action.tool_calls)} calls"
+            return Verdict(0.0, VerdictReason.SURPLUS_CALL, detail)
+        if action.tool_calls:
+            return None
+        if not has_text(sampled):
+            return Verdict(0.0, VerdictReason.EMPTY_MESSAGE)
+        if is_tool_like(sampled):
+            return Verdict(0.0, VerdictReason.TOOL_LIKE_MESSAGE)
+        if _is_echo(state, sampled) and not _is_echo(state, demonstrated):
+            detail = "the user's own words"
+            return Verdict(0.0, VerdictReason.MESSAGE_MISMATCH, detail)
+        return None
 
     def _demonstrated_outcome(self, state: State, action: Action) -> _Outcome:
         known = self._remembered
@@ -128,6 +146,15 @@ class ReplayVerifier:
             episode.success,
             digest == digest_before and not any(map(_is_telling, answers)),
         )
+
+
+def _is_echo(state: State, text: str) -> bool:
+    words = split_words(text)
+    return bool(words) and any(
+        words == split_words(message.content or "")
+        for message in state.prefix
+        if message.role is Role.USER
+    )
 
 
 def _difference(expected: _Outcome, found: _Outcome) -> str | None:
