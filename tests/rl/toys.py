@@ -159,6 +159,8 @@ def make_parameters(**changes: Any) -> RLUpdateParameters:
         tokens_per_forward=10_000,
         heldout_every=2,
         heldout_turns=0,
+        validation_tier="short",
+        validation_tasks=0,
         keep="last",
         checkpoint_every=2,
         seed=0,

@@ -1,7 +1,6 @@
 """Which world a recorded trajectory came from, and how to open it again."""
 
 from collections.abc import Callable, Mapping
-from typing import cast
 
 from pivotrl_pipeline.environments.base import Environment, EnvironmentTask, Episode
 from pivotrl_pipeline.environments.desk.environment import DOMAIN, OrderDesk
@@ -14,8 +13,8 @@ ENVIRONMENTS: Mapping[str, Callable[[], Environment]] = {DOMAIN: OrderDesk}
 _OWN_KEYS = frozenset({"environment", "kind", "seed"})
 
 
-def open_from_metadata(metadata: JsonObject) -> Episode:
-    """A fresh episode of the task that a trajectory's metadata names.
+def find_task(metadata: JsonObject) -> EnvironmentTask:
+    """The task that a trajectory's metadata names; its domain is the environment.
 
     Args:
         metadata: ``environment``, ``seed`` and the settings of the task.
@@ -34,11 +33,20 @@ def open_from_metadata(metadata: JsonObject) -> Episode:
             f"The trajectory's metadata has the seed {seed!r}; expected the integer "
             "seed of its task: add it, or do not replay this trajectory."
         )
-    task = EnvironmentTask(
+    return EnvironmentTask(
         task_id=f"{name}/{seed}",
         domain=str(name),
         kind=str(metadata.get("kind", "")),
         seed=seed,
         settings={key: metadata[key] for key in metadata if key not in _OWN_KEYS},
     )
-    return ENVIRONMENTS[cast("str", name)]().open(task)
+
+
+def open_from_metadata(metadata: JsonObject) -> Episode:
+    """A fresh episode of the task that a trajectory's metadata names.
+
+    Raises:
+        ConfigurationError: If there is no such environment, or no seed.
+    """
+    task = find_task(metadata)
+    return ENVIRONMENTS[task.domain]().open(task)

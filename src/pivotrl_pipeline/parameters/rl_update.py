@@ -1,6 +1,6 @@
 """Parameters of the `rl_update` pipeline."""
 
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -48,10 +48,12 @@ class ObjectiveParameters(BaseModel):
         return self
 
 
-class RLUpdateParameters(BaseModel):
-    """Single-turn GRPO on pivots."""
+class GRPOParameters(BaseModel):
+    """What updates share, whether they sample single actions or whole episodes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    section: ClassVar[str]
+    """Where these values stand in the parameters."""
 
     objective: str
     """The name of one of the presets below."""
@@ -59,12 +61,8 @@ class RLUpdateParameters(BaseModel):
     """Objectives by name; add one to try another."""
     num_updates: int = Field(ge=1)
     """Batches of fresh rollouts."""
-    pivots_per_update: int = Field(ge=1)
-    """Rollout groups in an update."""
     group_size: int = Field(ge=2)
-    """G, actions per pivot; with one action every advantage is 0."""
-    easy_turn_rate: float = Field(ge=0, lt=1)
-    """Share of an update's groups drawn from training turns that are no pivots."""
+    """G, actions per pivot or episodes per task; with one every advantage is 0."""
     epochs_per_update: int = Field(ge=1)
     """Optimiser steps on one batch; from the second on the clipping acts."""
     learning_rate: float = Field(gt=0)
@@ -84,17 +82,18 @@ class RLUpdateParameters(BaseModel):
     tokens_per_forward: int = Field(ge=1)
     """Tokens that go through the model at once when updating; bounds the memory and
     does not change the gradient."""
-    heldout_every: int = Field(ge=1)
-    """Updates between two measurements on the held-out turns."""
-    heldout_turns: int = Field(ge=0)
-    """Validation turns of all kinds, pivots or not, in that measurement; 0: none."""
+    validation_tier: str
+    """Of the environment that the trajectories name."""
+    validation_tasks: int = Field(ge=0)
+    """Tasks of that tier, neither trained nor evaluated on, that the policy tries
+    greedily where it is measured; 0: none, and no environment is needed for them."""
     keep: Literal["best", "last"]
-    """Which weights become the trained policy: those with the best held-out reward
-    (the initial ones included), or the last ones."""
+    """Which weights become the trained policy: those that did best where they were
+    measured (the initial ones included), or the last ones."""
     checkpoint_every: int = Field(ge=1)
     """Updates between two checkpoints; what a kill may cost."""
     seed: int = Field(ge=0)
-    """Of the order of pivots; each sample derives its own from it."""
+    """Of the order of pivots or tasks; each sample derives its own from it."""
 
     @property
     def objective_parameters(self) -> ObjectiveParameters:
@@ -102,13 +101,33 @@ class RLUpdateParameters(BaseModel):
         return self.objective_presets[self.objective]
 
     @model_validator(mode="after")
-    def _check_combinations(self) -> "RLUpdateParameters":
+    def _check_objective(self) -> Self:
         if self.objective not in self.objective_presets:
             choices = describe_choices(self.objective, self.objective_presets)
             raise ConfigurationError(
-                f"rl_update.objective is {self.objective!r}, which is not among "
-                f"rl_update.objective_presets; {choices}"
+                f"{self.section}.objective is {self.objective!r}, which is not among "
+                f"{self.section}.objective_presets; {choices}"
             )
+        return self
+
+
+class RLUpdateParameters(GRPOParameters):
+    """Single-turn GRPO on pivots."""
+
+    section: ClassVar[str] = "rl_update"
+
+    pivots_per_update: int = Field(ge=1)
+    """Rollout groups in an update."""
+    easy_turn_rate: float = Field(ge=0, lt=1)
+    """Share of an update's groups drawn from training turns that are no pivots."""
+    heldout_every: int = Field(ge=1)
+    """Updates between two measurements on held-out turns and validation tasks."""
+    heldout_turns: int = Field(ge=0)
+    """Validation turns of all kinds, pivots or not, whose greedy reward says which
+    weights are best; 0: none."""
+
+    @model_validator(mode="after")
+    def _check_what_is_best(self) -> Self:
         if self.keep == "best" and self.heldout_turns == 0:
             raise ConfigurationError(
                 "rl_update.keep is 'best', but rl_update.heldout_turns is 0, so "

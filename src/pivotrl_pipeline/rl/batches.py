@@ -1,4 +1,4 @@
-"""Rollout groups as tensors, in parts that fit into one forward.
+"""Rollouts as tensors, in parts that fit into one forward.
 
 The weight of every token is fixed for the whole update before it is divided, so the
 gradients of the parts add up to the gradient of the whole.
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from pivotrl_pipeline.parameters.rl_update import ObjectiveParameters
@@ -20,12 +20,15 @@ from pivotrl_pipeline.rl.rollout_groups import RolloutGroup
 
 @dataclass(frozen=True, slots=True)
 class WeightedGroup:
-    """Rollouts of one pivot with their advantages."""
+    """Actions at one state with their advantages."""
 
     actions: ActionGroup
     advantages: Float[Tensor, " rollout"]
     sampled_logprobs: tuple[tuple[float, ...], ...]
     """As reported by the sampler; only compared with, never learnt from."""
+    sequence_tokens: Float[Tensor, " rollout"] | None = None
+    """Action tokens of the episode that each action is a part of; None where each
+    stands for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,10 @@ class UpdateBatch:
     groups: tuple[WeightedGroup, ...]
     """Those that have a gradient."""
     size: UpdateSize
+    num_groups: int
+    """All of the update."""
     num_informative: int
-    """Groups with two different rewards."""
+    """Those with two different rewards."""
 
 
 def make_batch(
@@ -58,14 +63,7 @@ def make_batch(
     )
     judged_mask = ~rewards.isnan()
     informative = find_informative_groups(rewards, judged_mask).tolist()
-    advantages = compute_advantages(
-        rewards,
-        judged_mask,
-        baseline=objective.baseline,
-        std_scope=objective.std_scope,
-        std_ddof=objective.std_ddof,
-        std_epsilon=objective.std_epsilon,
-    )
+    advantages = compare_rewards(rewards, judged_mask, objective)
     judged = [rollout for group in groups for rollout in group.judged]
     return UpdateBatch(
         groups=tuple(
@@ -82,7 +80,24 @@ def make_batch(
             num_action_tokens=sum(len(r.sample.token_ids) for r in judged),
             max_new_tokens=max_new_tokens,
         ),
+        num_groups=len(groups),
         num_informative=sum(informative),
+    )
+
+
+def compare_rewards(
+    rewards: Float[Tensor, "group rollout"],
+    judged_mask: Bool[Tensor, "group rollout"],
+    objective: ObjectiveParameters,
+) -> Float[Tensor, "group rollout"]:
+    """The advantages that the objective asks for."""
+    return compute_advantages(
+        rewards,
+        judged_mask,
+        baseline=objective.baseline,
+        std_scope=objective.std_scope,
+        std_ddof=objective.std_ddof,
+        std_epsilon=objective.std_epsilon,
     )
 
 
@@ -120,6 +135,7 @@ def _select(group: WeightedGroup, rows: slice) -> WeightedGroup:
         ActionGroup(group.actions.prompt_ids, group.actions.actions[rows]),
         group.advantages[rows],
         group.sampled_logprobs[rows],
+        None if group.sequence_tokens is None else group.sequence_tokens[rows],
     )
 
 

@@ -1,4 +1,4 @@
-"""The objective of single-turn GRPO as a loss: Eq. 7 of the paper with its sign turned.
+"""The objective of GRPO as a loss: Eq. 7 of the paper with its sign turned.
 
 Everything is per token until the last sum. Averaging is a weight on each token, set
 for the whole update, so the losses of its parts add up to the loss of the whole.
@@ -28,6 +28,9 @@ class ActionTokens:
     """Shared by the tokens of an action."""
     action_mask: Bool[Tensor, "rollout token"]
     """True where the token belongs to the action."""
+    sequence_tokens: Float[Tensor, " rollout"] | None = None
+    """Action tokens of the sequence that each action is a part of (the turns of an
+    episode); None where each action is a sequence of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class UpdateSize:
     """What the mean of an update divides by; the same for each of its parts."""
 
     num_rollouts: int
-    """Judged rollouts, those of groups without variance included."""
+    """Judged rollouts (or whole episodes), those of groups without variance
+    included."""
     num_action_tokens: int
     """Their action tokens."""
     max_new_tokens: int
@@ -95,7 +99,11 @@ def compute_loss(
         penalties = kl * ratios if objective.kl_times_ratio else kl
         token_losses = token_losses + objective.kl_beta * penalties
     weights = compute_token_weights(
-        mask, size, aggregation=objective.aggregation, dtype=logprobs.dtype
+        mask,
+        size,
+        aggregation=objective.aggregation,
+        dtype=logprobs.dtype,
+        sequence_tokens=tokens.sequence_tokens,
     )
     return LossTerms(
         loss=(token_losses * weights).sum(),
@@ -162,10 +170,12 @@ def compute_token_weights(
     *,
     aggregation: Literal["sequence_mean", "token_mean", "constant"],
     dtype: torch.dtype,
+    sequence_tokens: Float[Tensor, " rollout"] | None = None,
 ) -> Float[Tensor, "rollout token"]:
     """What each action token weighs in the update's loss; 0 outside the mask.
 
-    ``sequence_mean``: 1 / (rollouts x tokens of this action), TRL's ``grpo``.
+    ``sequence_mean``: 1 / (rollouts x tokens of this action), TRL's ``grpo``; of the
+    whole sequence where the action is a part of one.
     ``token_mean``: 1 / action tokens of the update, TRL's ``dapo``, and its ``bnpo``
     when the update is one micro-batch.
     ``constant``: 1 / (rollouts x max_new_tokens), TRL's ``dr_grpo``.
@@ -173,8 +183,8 @@ def compute_token_weights(
     weights = action_mask.to(dtype)
     match aggregation:
         case "sequence_mean":
-            lengths = weights.sum(-1, keepdim=True).clamp(min=1)
-            return weights / lengths / size.num_rollouts
+            lengths = weights.sum(-1) if sequence_tokens is None else sequence_tokens
+            return weights / lengths.clamp(min=1).unsqueeze(-1) / size.num_rollouts
         case "token_mean":
             return weights / size.num_action_tokens
         case "constant":

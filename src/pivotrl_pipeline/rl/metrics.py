@@ -3,11 +3,12 @@
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from pivotrl_pipeline.records.messages import ActionType
+from pivotrl_pipeline.policies.base import Sample
+from pivotrl_pipeline.records.messages import Action, ActionType
 from pivotrl_pipeline.records.rollouts import FinishReason
-from pivotrl_pipeline.rl.rollout_groups import JudgedSample, RolloutGroup
+from pivotrl_pipeline.rl.rollout_groups import RolloutGroup
 
 MetricsRow: TypeAlias = dict[str, "float | int | bool | None"]
 
@@ -34,6 +35,33 @@ class LearningReport:
     """The same, were each prompt shared by all that begins with it."""
 
 
+class SampledAction(Protocol):
+    """An action with the tokens that say it."""
+
+    @property
+    def sample(self) -> Sample:
+        """The tokens."""
+        ...
+
+    @property
+    def action(self) -> Action:
+        """What they say."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRollouts:
+    """What was sampled to learn from."""
+
+    actions: Sequence[SampledAction]
+    rewards: Sequence[float]
+    """One per judged action, or one per episode."""
+    num_excluded: int = 0
+    """Actions that have no reward."""
+    mean_turns: float | None = None
+    """Per episode; None where single actions were sampled."""
+
+
 @dataclass(frozen=True, slots=True)
 class UpdateTotals:
     """Where an update stands in its run, and what it cost."""
@@ -45,6 +73,8 @@ class UpdateTotals:
     updating_seconds: float
     heldout_reward_mean: float | None
     """Greedy, after the update; None where it was not measured."""
+    validation_success: float | None = None
+    """The same on validation tasks."""
 
 
 def make_metrics_row(
@@ -52,37 +82,51 @@ def make_metrics_row(
 ) -> MetricsRow:
     """One row of `training_metrics`; None where nothing could be measured.
 
-    Rewards are over judged rollouts, ``action/…`` over all of them. ``entropy/mean`` is
-    minus the mean log-probability of the sampled tokens: an unbiased estimate of the
-    entropy per token, in nats, of the distribution sampled from.
+    Rewards are over judged rollouts, ``action/…`` over all of them.
     """
     rollouts = [rollout for group in groups for rollout in group.rollouts]
     rewards = [r.reward for r in rollouts if r.reward is not None]
-    logprobs = [lp for r in rollouts for lp in r.sample.logprobs]
+    sampled = UpdateRollouts(rollouts, rewards, len(rollouts) - len(rewards))
+    return describe_update(sampled, report, totals)
+
+
+def describe_update(
+    rollouts: UpdateRollouts, report: LearningReport, totals: UpdateTotals
+) -> MetricsRow:
+    """One row of `training_metrics`; None where nothing could be measured.
+
+    ``entropy/mean`` is minus the mean log-probability of the sampled tokens: an
+    unbiased estimate of the entropy per token, in nats, of the distribution sampled
+    from.
+    """
+    actions, rewards = rollouts.actions, rollouts.rewards
+    logprobs = [lp for a in actions for lp in a.sample.logprobs]
     return {
         "update_index": totals.update_index,
         "is_skipped": report.is_skipped,
         "reward/mean": statistics.fmean(rewards) if rewards else None,
         "reward/std": statistics.pstdev(rewards) if rewards else None,
         "heldout/reward_mean": totals.heldout_reward_mean,
+        "validation/success": totals.validation_success,
         "groups/informative_rate": report.informative_rate,
-        "rollouts/excluded": len(rollouts) - len(rewards),
+        "rollouts/excluded": rollouts.num_excluded,
         "kl/policy_reference_k3": report.kl_policy_reference_k3,
         "clip/rate": report.clip_rate,
         "gradient/norm": report.gradient_norm,
         "logprobs/mismatch": report.logprob_mismatch,
         "entropy/mean": -statistics.fmean(logprobs) if logprobs else None,
-        "action/mean_tokens": _mean(rollouts, lambda r: len(r.sample.token_ids)),
+        "action/mean_tokens": _mean(actions, lambda a: len(a.sample.token_ids)),
         "action/truncated_rate": _mean(
-            rollouts, lambda r: r.sample.finish_reason is FinishReason.LENGTH
+            actions, lambda a: a.sample.finish_reason is FinishReason.LENGTH
         ),
         "action/parse_failure_rate": _mean(
-            rollouts, lambda r: r.action.parse_error is not None
+            actions, lambda a: a.action.parse_error is not None
         ),
-        "action/calls_mean": _mean(rollouts, lambda r: len(r.action.tool_calls)),
+        "action/calls_mean": _mean(actions, lambda a: len(a.action.tool_calls)),
         "action/message_rate": _mean(
-            rollouts, lambda r: r.action.action_type is ActionType.MESSAGE
+            actions, lambda a: a.action.action_type is ActionType.MESSAGE
         ),
+        "episode/mean_turns": rollouts.mean_turns,
         "rollout_turns": totals.rollout_turns,
         "tokens/forwarded": report.num_forwarded_tokens,
         "tokens/unique": report.num_unique_tokens,
@@ -92,6 +136,6 @@ def make_metrics_row(
 
 
 def _mean(
-    rollouts: Sequence[JudgedSample], measure: Callable[[JudgedSample], float]
+    actions: Sequence[SampledAction], measure: Callable[[SampledAction], float]
 ) -> float:
-    return statistics.fmean(measure(rollout) for rollout in rollouts)
+    return statistics.fmean(map(measure, actions))

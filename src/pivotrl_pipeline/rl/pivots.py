@@ -7,11 +7,14 @@ was killed needs no generator's state to go on.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pivotrl_pipeline.policies.base import Policy
 from pivotrl_pipeline.records.messages import Action
 from pivotrl_pipeline.records.trajectories import PivotCandidate, State, Trajectory
 from pivotrl_pipeline.sampling.seeds import derive_seed
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +52,31 @@ def draw_pivots(
 ) -> list[PivotState]:
     """The states of one update: pivots, then easy turns.
 
-    Each list is walked pass by pass, every pass in an order of its own, so all of its
-    states come up equally often. The number of easy turns is rounded down, so that
+    Each list is walked pass by pass. The number of easy turns is rounded down, so that
     there is always a pivot.
     """
     num_easy = int(easy_turn_rate * pivots_per_update)
     num_pivots = pivots_per_update - num_easy
     return [
-        *_take(pivots, update_index * num_pivots, num_pivots, seed, "pivots"),
-        *_take(easy_turns, update_index * num_easy, num_easy, seed, "easy_turns"),
+        *take_in_passes(pivots, update_index * num_pivots, num_pivots, seed, "pivots"),
+        *take_in_passes(
+            easy_turns, update_index * num_easy, num_easy, seed, "easy_turns"
+        ),
     ]
 
 
-def _take(
-    states: Sequence[PivotState], first: int, count: int, seed: int, stream: str
-) -> list[PivotState]:
-    taken: list[PivotState] = []
+def take_in_passes(
+    items: Sequence[T], first: int, count: int, seed: int, stream: str
+) -> list[T]:
+    """``count`` items after the first ``first`` of an endless walk over all of them.
+
+    The walk goes pass by pass, each in an order of its own that ``seed`` and ``stream``
+    decide, so all items come up equally often.
+    """
+    taken: list[T] = []
     while len(taken) < count:
-        pass_index, offset = divmod(first + len(taken), len(states))
-        order = list(states)
+        pass_index, offset = divmod(first + len(taken), len(items))
+        order = list(items)
         random.Random(derive_seed(seed, stream, pass_index)).shuffle(order)
         taken += order[offset : offset + count - len(taken)]
     return taken

@@ -1,5 +1,6 @@
 """Whole episodes: a policy acts in an environment, many tasks advancing together."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,10 +8,20 @@ from tqdm import tqdm
 
 from pivotrl_pipeline.environments.base import Environment, EnvironmentTask, Episode
 from pivotrl_pipeline.errors import ConfigurationError
-from pivotrl_pipeline.policies.base import Policy, SamplingSettings
-from pivotrl_pipeline.records.messages import Message
+from pivotrl_pipeline.policies.base import Policy, Sample, SamplingSettings
+from pivotrl_pipeline.records.messages import Action, Message
 from pivotrl_pipeline.records.trajectories import State
 from pivotrl_pipeline.sampling.seeds import derive_seed
+
+
+@dataclass(frozen=True, slots=True)
+class SampledTurn:
+    """One assistant turn as tokens, and what they say."""
+
+    prompt_ids: tuple[int, ...]
+    """The history before the turn, as the policy renders it."""
+    sample: Sample
+    action: Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +34,8 @@ class EpisodeOutcome:
     success: bool
     num_turns: int
     """Assistant turns taken."""
+    turns: tuple[SampledTurn, ...] = ()
+    """Each of them, where they were to be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,7 @@ def measure_success(policy: Policy, validation: ValidationTasks) -> float:
         settings,
         max_prompt_tokens=validation.max_prompt_tokens,
         seed=0,
+        has_progress_bar=False,
     )
     return sum(outcome.success for outcome in outcomes) / len(outcomes)
 
@@ -70,17 +84,33 @@ def run_episodes(
     *,
     max_prompt_tokens: int,
     seed: int,
+    keep_turns: bool = False,
+    has_progress_bar: bool = True,
 ) -> list[EpisodeOutcome]:
-    """One episode per task, in order.
+    """One episode per task, in order; all advance together.
 
-    The key-values of an episode are kept between its turns, so that a turn costs its
-    own tokens only. An episode whose history grows past ``max_prompt_tokens`` ends
-    there.
+    A task that stands in the list several times is tried as often, with seeds of its
+    own each time. The key-values of an episode are kept between its turns, so that a
+    turn costs its own tokens only, and episodes share those of equal beginnings.
+
+    Args:
+        policy: Acts.
+        environment: Opens the tasks.
+        tasks: What is tried.
+        settings: How actions are drawn.
+        max_prompt_tokens: An episode whose history grows longer ends there.
+        seed: Every turn derives its own from it.
+        keep_turns: Whether outcomes carry the tokens of their turns.
+        has_progress_bar: Whether a bar counts the episodes that have ended.
     """
     episodes = [environment.open(task) for task in tasks]
+    streams = _name_streams(tasks)
+    turns: list[list[SampledTurn]] = [[] for _ in tasks]
     active = list(range(len(tasks)))
     cache = policy.open_cache()
-    with tqdm(total=len(tasks), desc="episodes", unit="episode") as progress:
+    with tqdm(
+        total=len(tasks), desc="episodes", unit="episode", disable=not has_progress_bar
+    ) as progress:
         while active:
             prompts = {
                 index: policy.render(State(episodes[index].messages, environment.tools))
@@ -90,28 +120,47 @@ def run_episodes(
             samples = policy.sample(
                 [prompts[index] for index in active],
                 [
-                    [derive_seed(seed, tasks[i].task_id, episodes[i].num_turns)]
+                    [derive_seed(seed, *streams[i], episodes[i].num_turns)]
                     for i in active
                 ],
                 settings,
                 cache=cache,
-                conversations=[tasks[index].task_id for index in active],
+                conversations=active,
             )
             for index, (sample,) in zip(active, samples, strict=True):
                 action = policy.parse(policy.decode(sample.token_ids))
                 episodes[index].act(action)
+                if keep_turns:
+                    turn = SampledTurn(tuple(prompts[index]), sample, action)
+                    turns[index].append(turn)
             active = [index for index in active if not episodes[index].is_done]
             progress.update(len(tasks) - len(active) - progress.n)
     return [
-        _to_outcome(task, episode)
-        for task, episode in zip(tasks, episodes, strict=True)
+        _to_outcome(task, episode, taken)
+        for task, episode, taken in zip(tasks, episodes, turns, strict=True)
     ]
 
 
-def _to_outcome(task: EnvironmentTask, episode: Episode) -> EpisodeOutcome:
+def _name_streams(tasks: Sequence[EnvironmentTask]) -> list[tuple[str | int, ...]]:
+    """What each episode's seeds are derived from: its task, and which attempt it is."""
+    attempts: Counter[str] = Counter()
+    streams: list[tuple[str | int, ...]] = []
+    for task in tasks:
+        attempt = attempts[task.task_id]
+        streams.append(
+            (task.task_id, "attempt", attempt) if attempt else (task.task_id,)
+        )
+        attempts[task.task_id] += 1
+    return streams
+
+
+def _to_outcome(
+    task: EnvironmentTask, episode: Episode, turns: Sequence[SampledTurn]
+) -> EpisodeOutcome:
     return EpisodeOutcome(
         task,
         episode.messages,
         episode.is_done and episode.success,
         episode.num_turns,
+        tuple(turns),
     )
