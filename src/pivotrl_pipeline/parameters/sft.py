@@ -27,7 +27,7 @@ class SFTParameters(BaseModel):
     tokens_per_forward: int = Field(ge=1)
     """Tokens that go through the model at once; bounds the memory and does not change
     the gradient."""
-    validate_every: int = Field(ge=1)
+    validation_every: int = Field(ge=1)
     """Updates between two measurements on the validation split."""
     validation_tasks: int = Field(ge=0)
     """Tasks of the order desk that are tried greedily whenever the validation loss is

@@ -1,10 +1,12 @@
 """What a trained policy was made from."""
 
 import hashlib
+from collections.abc import Iterable
 
 from pivotrl_pipeline import __version__
 from pivotrl_pipeline.records.messages import JsonObject
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
+from pivotrl_pipeline.rl.supervised_turns import SupervisedTurns
 from pivotrl_pipeline.rl.update import UpdateTurns
 
 
@@ -15,17 +17,37 @@ def describe_lineage(
     parameters: JsonObject,
 ) -> JsonObject:
     """The content of ``lineage.json``: fingerprints of inputs, and all settings."""
-    states = sorted(f"{p.candidate_id} {p.prompt_ids}" for p in turns.pivots)
+    states = (f"{p.candidate_id} {p.prompt_ids}" for p in turns.pivots)
     return {
-        "initial_policy": {
-            "location": initial_policy.location,
-            "fingerprint": initial_policy.fingerprint,
-        },
-        "pivots": {
-            "count": len(turns.pivots),
-            "sha256": hashlib.sha256("\n".join(states).encode()).hexdigest(),
-        },
+        "initial_policy": _describe_policy(initial_policy),
+        "pivots": _describe_states(states),
         "verifier": verifier,
         "rl_update": parameters,
         "pivotrl_pipeline": __version__,
     }
+
+
+def describe_supervised_lineage(
+    initial_policy: PolicyCheckpoint, turns: SupervisedTurns, parameters: JsonObject
+) -> JsonObject:
+    """The same of supervised fine-tuning."""
+    demonstrations = (
+        f"{t.candidate_id} {t.prompt_ids} {t.action_ids}" for t in turns.training
+    )
+    return {
+        "initial_policy": _describe_policy(initial_policy),
+        "turns": _describe_states(demonstrations),
+        "sft": parameters,
+        "pivotrl_pipeline": __version__,
+    }
+
+
+def _describe_policy(policy: PolicyCheckpoint) -> JsonObject:
+    return {"location": policy.location, "fingerprint": policy.fingerprint}
+
+
+def _describe_states(states: Iterable[str]) -> JsonObject:
+    """How many, and a digest that does not depend on their order."""
+    ordered = sorted(states)
+    digest = hashlib.sha256("\n".join(ordered).encode()).hexdigest()
+    return {"count": len(ordered), "sha256": digest}
