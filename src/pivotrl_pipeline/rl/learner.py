@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
+from pivotrl_pipeline.parameters.rl_update import GRPOParameters
 from pivotrl_pipeline.policies.forward import (
     compute_action_logprobs,
     count_unique_tokens,
@@ -68,14 +68,12 @@ class _Sums:
 class Learner(ModelLearner):
     """A model, its optimiser, and the reference policy where one is needed."""
 
-    def __init__(
-        self, model: "PreTrainedModel", parameters: RLUpdateParameters
-    ) -> None:
+    def __init__(self, model: "PreTrainedModel", parameters: GRPOParameters) -> None:
         """Takes the model as it is for the reference policy, and trains it in place.
 
         Half-precision weights become float32.
         """
-        super().__init__(model, parameters, name="rl_update")
+        super().__init__(model, parameters, name=parameters.section)
         self._parameters = parameters
         self._objective = parameters.objective_parameters
         self._reference: PreTrainedModel | None = None
@@ -96,7 +94,15 @@ class Learner(ModelLearner):
             self._objective,
             max_new_tokens=self._parameters.max_new_tokens,
         )
-        informative_rate = batch.num_informative / len(rollout_groups)
+        return self.learn_batch(batch, update_index)
+
+    def learn_batch(self, batch: UpdateBatch, update_index: int) -> LearningReport:
+        """The same, from rollouts that have their advantages.
+
+        Raises:
+            PolicyError: If the gradient is not finite.
+        """
+        informative_rate = batch.num_informative / batch.num_groups
         if batch.num_informative == 0:
             return LearningReport(is_skipped=True, informative_rate=informative_rate)
         max_tokens = self._parameters.tokens_per_forward
@@ -128,6 +134,9 @@ class Learner(ModelLearner):
                 reference,
                 group.advantages.to(logprobs[index]),
                 _make_action_mask(group, logprobs[index]),
+                None
+                if group.sequence_tokens is None
+                else group.sequence_tokens.to(logprobs[index]),
             )
             terms = compute_loss(tokens, batch.size, self._objective)
             losses.append(terms.loss)

@@ -29,7 +29,7 @@ from pivotrl_pipeline.rl.supervised_turns import (
     order_turns,
 )
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
-from pivotrl_pipeline.rl.update import PROGRESS_DELAY_SECONDS, TrainablePolicy
+from pivotrl_pipeline.rl.training_loop import PROGRESS_DELAY_SECONDS, TrainablePolicy
 from pivotrl_pipeline.sampling.episodes import ValidationTasks, measure_success
 
 if TYPE_CHECKING:

@@ -9,20 +9,22 @@ Left out on purpose: replay of older rollouts, refreshing the selection of pivot
 sampling again until a batch is informative.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING
 
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
-from pivotrl_pipeline.policies.base import Policy, SamplingSettings
-from pivotrl_pipeline.rl.checkpointing import CheckpointFolder, Progress
+from pivotrl_pipeline.policies.base import SamplingSettings
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
 from pivotrl_pipeline.rl.fingerprints import fingerprint_update
-from pivotrl_pipeline.rl.metrics import UpdateTotals, make_metrics_row
+from pivotrl_pipeline.rl.metrics import (
+    LearningReport,
+    MetricsRow,
+    UpdateTotals,
+    make_metrics_row,
+)
 from pivotrl_pipeline.rl.pivots import PivotState, draw_pivots
 from pivotrl_pipeline.rl.rollout_groups import (
     RolloutGroup,
@@ -30,24 +32,18 @@ from pivotrl_pipeline.rl.rollout_groups import (
     sample_rollout_groups,
 )
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
+from pivotrl_pipeline.rl.training_loop import (
+    Measurement,
+    Schedule,
+    TrainablePolicy,
+    run_updates,
+)
+from pivotrl_pipeline.sampling.episodes import ValidationTasks, measure_success
 from pivotrl_pipeline.sampling.seeds import derive_seed
 from pivotrl_pipeline.verifiers.base import Verifier
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
     from pivotrl_pipeline.rl.learner import Learner
-
-PROGRESS_DELAY_SECONDS = 3.0
-
-
-class TrainablePolicy(Policy, Protocol):
-    """A policy whose model is at hand."""
-
-    @property
-    def model(self) -> "PreTrainedModel":
-        """What is trained; `sample` uses the same weights."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +66,7 @@ def update_policy(
     *,
     source_location: str,
     scope: str,
+    validation_tasks: ValidationTasks | None = None,
     checkpoint_folder: Path | None = None,
 ) -> TrainedPolicy:
     """Trains ``policy.model`` in place; gives the weights that ``keep`` asks for.
@@ -87,6 +84,8 @@ def update_policy(
         source_location: Where the policy was loaded from.
         scope: Names what the outcome depends on beside the other arguments: the
             verifier's settings, the sampling engine.
+        validation_tasks: Tried greedily where the held-out turns are measured, for the
+            record; None tries none.
         checkpoint_folder: None keeps no checkpoints.
 
     Raises:
@@ -100,113 +99,38 @@ def update_policy(
     _check_turns(turns, parameters)
     checkpoints = None
     if checkpoint_folder is not None:
-        parts = (turns, parameters, source_location, scope)
+        validation = validation_tasks and validation_tasks.describe()
+        parts = (turns, parameters, source_location, scope, validation)
         fingerprint = fingerprint_update(parts, type(verifier), policy.model)
         checkpoints = CheckpointFolder(checkpoint_folder, fingerprint)
     learner = Learner(policy.model, parameters)
-    run = _Run(policy, turns, verifier, parameters, learner)
-    progress = run.begin(checkpoints)
-    with tqdm(
-        total=parameters.num_updates,
-        initial=progress.num_updates,
-        desc="updating",
-        unit="update",
-        delay=PROGRESS_DELAY_SECONDS,
-    ) as bar:
-        while progress.num_updates < parameters.num_updates:
-            run.advance(progress)
-            if checkpoints is not None and run.is_due(
-                progress, parameters.checkpoint_every
-            ):
-                checkpoints.save(progress, learner.get_state())
-            row = progress.metrics[-1]
-            bar.set_postfix(
-                reward=row["reward/mean"],
-                informative=row["groups/informative_rate"],
-                refresh=False,
-            )
-            bar.update()
-    return run.finish(progress, source_location)
+    return run_updates(
+        _PivotUpdates(policy, turns, verifier, parameters, learner, validation_tasks),
+        learner,
+        Schedule(
+            parameters.num_updates,
+            parameters.heldout_every,
+            parameters.checkpoint_every,
+            keeps_best=parameters.keep == "best",
+        ),
+        source_location=source_location,
+        checkpoints=checkpoints,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """One call of `update_policy`."""
+class _PivotUpdates:
+    """What an update on pivots is."""
 
     policy: TrainablePolicy
     turns: UpdateTurns
     verifier: Verifier
     parameters: RLUpdateParameters
     learner: "Learner"
+    validation_tasks: ValidationTasks | None
 
-    def begin(self, checkpoints: CheckpointFolder | None) -> Progress:
-        """The progress to go on from; the initial weights count as a held-out best."""
-        saved = None if checkpoints is None else checkpoints.load()
-        if saved is not None:
-            progress, learner_state = saved
-            self.learner.set_state(learner_state)
-            return progress
-        reward = self._measure_heldout()
-        keeps_best = self.parameters.keep == "best"
-        return Progress(
-            num_updates=0,
-            metrics=[],
-            best_weights=self.learner.copy_weights() if keeps_best else None,
-            best_num_updates=0,
-            best_heldout_reward_mean=reward,
-            initial_heldout_reward_mean=reward,
-        )
-
-    def advance(self, progress: Progress) -> None:
-        """Makes one update and, where it is due, measures the held-out turns."""
-        index = progress.num_updates
-        started = time.perf_counter()
-        groups = self._sample(index)
-        sampled = time.perf_counter()
-        report = self.learner.learn(groups, index)
-        updated = time.perf_counter()
-        progress.num_updates += 1
-        heldout_reward = None
-        if self.is_due(progress, self.parameters.heldout_every):
-            heldout_reward = self._measure_heldout()
-            self._keep_if_best(progress, heldout_reward)
-        before = progress.metrics[-1]["rollout_turns"] if progress.metrics else 0
-        totals = UpdateTotals(
-            update_index=index,
-            rollout_turns=int(before or 0) + sum(len(g.rollouts) for g in groups),
-            sampling_seconds=sampled - started,
-            updating_seconds=updated - sampled,
-            heldout_reward_mean=heldout_reward,
-        )
-        progress.metrics.append(make_metrics_row(groups, report, totals))
-
-    def is_due(self, progress: Progress, every: int) -> bool:
-        """True after each ``every`` updates and after the last."""
-        done = progress.num_updates
-        return done % every == 0 or done == self.parameters.num_updates
-
-    def finish(self, progress: Progress, source_location: str) -> TrainedPolicy:
-        """The weights to keep, with everything measured on the way."""
-        last = progress.metrics[-1]["heldout/reward_mean"]
-        weights, num_updates, reward = (
-            (self.learner.copy_weights(), progress.num_updates, last)
-            if progress.best_weights is None
-            else (
-                progress.best_weights,
-                progress.best_num_updates,
-                progress.best_heldout_reward_mean,
-            )
-        )
-        return TrainedPolicy(
-            weights,
-            source_location,
-            tuple(progress.metrics),
-            num_updates,
-            reward,
-            progress.initial_heldout_reward_mean,
-        )
-
-    def _sample(self, update_index: int) -> list[RolloutGroup]:
+    def sample(self, update_index: int) -> list[RolloutGroup]:
+        """A group of judged actions at each of the update's pivots."""
         parameters = self.parameters
         pivots = draw_pivots(
             self.turns.pivots,
@@ -230,25 +154,36 @@ class _Run:
             self.policy, self.verifier, pivots, seeds, settings
         )
 
-    def _measure_heldout(self) -> float | None:
-        if not self.turns.heldout:
-            return None
-        return measure_greedy_reward(
-            self.policy,
-            self.verifier,
-            self.turns.heldout,
-            max_new_tokens=self.parameters.max_new_tokens,
-        )
+    def learn(self, rollouts: list[RolloutGroup], update_index: int) -> LearningReport:
+        """One update of the weights."""
+        return self.learner.learn(rollouts, update_index)
 
-    def _keep_if_best(self, progress: Progress, reward: float | None) -> None:
-        best = progress.best_heldout_reward_mean
-        if progress.best_weights is None or reward is None or best is None:
-            return
-        # A tie goes to the earlier weights: they are nearer to the initial policy.
-        if reward > best:
-            progress.best_weights = self.learner.copy_weights()
-            progress.best_num_updates = progress.num_updates
-            progress.best_heldout_reward_mean = reward
+    def measure(self, *, is_initial: bool) -> Measurement:
+        """On held-out turns, and between updates on validation tasks."""
+        reward, success, tasks = None, None, self.validation_tasks
+        if self.turns.heldout:
+            reward = measure_greedy_reward(
+                self.policy,
+                self.verifier,
+                self.turns.heldout,
+                max_new_tokens=self.parameters.max_new_tokens,
+            )
+        if tasks is not None and not is_initial:
+            success = measure_success(self.policy, tasks)
+        return Measurement(reward, success)
+
+    def count_turns(self, rollouts: list[RolloutGroup]) -> int:
+        """Actions that were sampled."""
+        return sum(len(group.rollouts) for group in rollouts)
+
+    def describe(
+        self,
+        rollouts: list[RolloutGroup],
+        report: LearningReport,
+        totals: UpdateTotals,
+    ) -> MetricsRow:
+        """The row of `training_metrics`."""
+        return make_metrics_row(rollouts, report, totals)
 
 
 def _check_turns(turns: UpdateTurns, parameters: RLUpdateParameters) -> None:

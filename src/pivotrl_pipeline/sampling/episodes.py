@@ -49,6 +49,12 @@ class ValidationTasks:
     max_prompt_tokens: int
     """An episode that grows longer ends, unsolved."""
 
+    def describe(self) -> str:
+        """All that success depends on beside the policy, equal in every process."""
+        world = type(self.environment)
+        limits = (self.max_new_tokens, self.max_prompt_tokens)
+        return repr((world.__module__, world.__qualname__, self.tasks, limits))
+
 
 def measure_success(policy: Policy, validation: ValidationTasks) -> float:
     """The share of the tasks that the policy solves greedily.

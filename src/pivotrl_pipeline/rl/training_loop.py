@@ -1,0 +1,232 @@
+"""Updates one after another, whatever it is that they sample.
+
+Between them the weights are measured and the progress is saved; at the end the best or
+the last weights are given. A killed run goes on from its last checkpoint to the same
+bits, since all that an update draws is a function of the seed and its index.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from tqdm import tqdm
+
+from pivotrl_pipeline.policies.base import Policy
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder, Progress
+from pivotrl_pipeline.rl.metrics import LearningReport, MetricsRow, UpdateTotals
+from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from pivotrl_pipeline.rl.model_learner import ModelLearner
+
+PROGRESS_DELAY_SECONDS = 3.0
+
+Rollouts = TypeVar("Rollouts")
+
+
+class TrainablePolicy(Policy, Protocol):
+    """A policy whose model is at hand."""
+
+    @property
+    def model(self) -> "PreTrainedModel":
+        """What is trained; `sample` uses the same weights."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What some weights can do, greedily; None where it was not tried."""
+
+    heldout_reward_mean: float | None = None
+    validation_success: float | None = None
+
+    @property
+    def score(self) -> float | None:
+        """What says which weights are best: held-out turns where there are any."""
+        if self.heldout_reward_mean is not None:
+            return self.heldout_reward_mean
+        return self.validation_success
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When what is done, counted in updates."""
+
+    num_updates: int
+    measure_every: int
+    checkpoint_every: int
+    keeps_best: bool
+    """Whether the weights with the best score are given, or the last."""
+
+
+class Updates(Protocol[Rollouts]):
+    """What an update samples and learns, and how weights are measured."""
+
+    def sample(self, update_index: int) -> Rollouts:
+        """What the policy does now, judged."""
+        ...
+
+    def learn(self, rollouts: Rollouts, update_index: int) -> LearningReport:
+        """One update of the weights."""
+        ...
+
+    def measure(self, *, is_initial: bool) -> Measurement:
+        """Of the weights now; before the first update what a score needs."""
+        ...
+
+    def count_turns(self, rollouts: Rollouts) -> int:
+        """Actions that were sampled."""
+        ...
+
+    def describe(
+        self, rollouts: Rollouts, report: LearningReport, totals: UpdateTotals
+    ) -> MetricsRow:
+        """The row of `training_metrics`."""
+        ...
+
+
+def run_updates(
+    updates: Updates[Rollouts],
+    learner: "ModelLearner",
+    schedule: Schedule,
+    *,
+    source_location: str,
+    checkpoints: CheckpointFolder | None,
+) -> TrainedPolicy:
+    """Trains the learner's model; gives the weights that the schedule asks for.
+
+    Args:
+        updates: What is done in each.
+        learner: Holds weights and optimiser.
+        schedule: How many, and what is done between them.
+        source_location: Where the policy was loaded from.
+        checkpoints: None keeps none. The last one stays, so that a finished run is not
+            made again.
+    """
+    progress = _begin(updates, learner, schedule, checkpoints)
+    with tqdm(
+        total=schedule.num_updates,
+        initial=progress.num_updates,
+        desc="updating",
+        unit="update",
+        delay=PROGRESS_DELAY_SECONDS,
+    ) as bar:
+        while progress.num_updates < schedule.num_updates:
+            _advance(updates, learner, schedule, progress)
+            if checkpoints is not None and _is_due(
+                progress, schedule, schedule.checkpoint_every
+            ):
+                checkpoints.save(progress, learner.get_state())
+            row = progress.metrics[-1]
+            bar.set_postfix(
+                reward=row["reward/mean"],
+                informative=row["groups/informative_rate"],
+                refresh=False,
+            )
+            bar.update()
+    return _finish(progress, learner, source_location)
+
+
+def _begin(
+    updates: Updates[Rollouts],
+    learner: "ModelLearner",
+    schedule: Schedule,
+    checkpoints: CheckpointFolder | None,
+) -> Progress:
+    """The progress to go on from; the initial weights count as a best."""
+    saved = None if checkpoints is None else checkpoints.load()
+    if saved is not None:
+        progress, learner_state = saved
+        learner.set_state(learner_state)
+        return progress
+    score = updates.measure(is_initial=True).score
+    return Progress(
+        num_updates=0,
+        metrics=[],
+        best_weights=learner.copy_weights() if schedule.keeps_best else None,
+        best_num_updates=0,
+        best_heldout_reward_mean=score,
+        initial_heldout_reward_mean=score,
+    )
+
+
+def _advance(
+    updates: Updates[Rollouts],
+    learner: "ModelLearner",
+    schedule: Schedule,
+    progress: Progress,
+) -> None:
+    """Makes one update and, where it is due, measures what it led to."""
+    index = progress.num_updates
+    started = time.perf_counter()
+    rollouts = updates.sample(index)
+    sampled = time.perf_counter()
+    report = updates.learn(rollouts, index)
+    updated = time.perf_counter()
+    progress.num_updates += 1
+    measurement = Measurement()
+    if _is_due(progress, schedule, schedule.measure_every):
+        measurement = updates.measure(is_initial=False)
+        _keep_if_best(progress, learner, measurement.score)
+    before = progress.metrics[-1]["rollout_turns"] if progress.metrics else 0
+    totals = UpdateTotals(
+        update_index=index,
+        rollout_turns=int(before or 0) + updates.count_turns(rollouts),
+        sampling_seconds=sampled - started,
+        updating_seconds=updated - sampled,
+        heldout_reward_mean=measurement.heldout_reward_mean,
+        validation_success=measurement.validation_success,
+    )
+    progress.metrics.append(updates.describe(rollouts, report, totals))
+
+
+def _is_due(progress: Progress, schedule: Schedule, every: int) -> bool:
+    """True after each ``every`` updates and after the last."""
+    done = progress.num_updates
+    return done % every == 0 or done == schedule.num_updates
+
+
+def _keep_if_best(
+    progress: Progress, learner: "ModelLearner", score: float | None
+) -> None:
+    best = progress.best_heldout_reward_mean
+    if progress.best_weights is None or score is None or best is None:
+        return
+    # A tie goes to the earlier weights: they are nearer to the initial policy.
+    if score > best:
+        progress.best_weights = learner.copy_weights()
+        progress.best_num_updates = progress.num_updates
+        progress.best_heldout_reward_mean = score
+
+
+def _finish(
+    progress: Progress, learner: "ModelLearner", source_location: str
+) -> TrainedPolicy:
+    """The weights to keep, with everything measured on the way."""
+    last = progress.metrics[-1]
+    last_score = Measurement(
+        _to_float(last["heldout/reward_mean"]), _to_float(last["validation/success"])
+    ).score
+    weights, num_updates, score = (
+        (learner.copy_weights(), progress.num_updates, last_score)
+        if progress.best_weights is None
+        else (
+            progress.best_weights,
+            progress.best_num_updates,
+            progress.best_heldout_reward_mean,
+        )
+    )
+    return TrainedPolicy(
+        weights,
+        source_location,
+        tuple(progress.metrics),
+        num_updates,
+        score,
+        progress.initial_heldout_reward_mean,
+    )
+
+
+def _to_float(value: float | None) -> float | None:
+    return None if value is None else float(value)
