@@ -12,6 +12,7 @@ from pivotrl_pipeline.pipelines import (
     rl_update,
     rollout_sampling,
     variance_computation,
+    verifier_probes,
 )
 
 PIVOT_STAGES = (
@@ -22,7 +23,7 @@ PIVOT_STAGES = (
     rl_update,
     ood_evaluation,
 )
-OTHERS = (demonstrations, pretrain, export)
+OTHERS = (demonstrations, pretrain, export, verifier_probes)
 
 
 def register_pipelines() -> dict[str, Pipeline]:

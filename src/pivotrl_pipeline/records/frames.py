@@ -2,8 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Any, cast, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,10 @@ from pivotrl_pipeline.records.messages import (
 )
 from pivotrl_pipeline.records.rollouts import FinishReason, Rollout
 from pivotrl_pipeline.records.trajectories import PivotCandidate, Split, Trajectory
+
+SLICE_ROWS = 1024
+"""Trajectories that are records at one time, where a table may be large."""
+_DTYPES: dict[object, str] = {str: "str", float | None: "float64"}
 
 
 def parse_trajectories(table: pd.DataFrame) -> dict[str, Trajectory]:
@@ -48,6 +52,17 @@ def group_candidates(
     needed = trajectories[trajectories["trajectory_id"].isin(list(grouped))]
     by_id = parse_trajectories(needed)
     return [(by_id[key], candidates) for key, candidates in grouped.items()]
+
+
+def iterate_candidates(
+    trajectories: pd.DataFrame, pivot_candidates: pd.DataFrame
+) -> Iterator[tuple[Trajectory, list[PivotCandidate]]]:
+    """As `group_candidates`, with few trajectories as records at one time."""
+    for start in range(0, len(trajectories), SLICE_ROWS):
+        part = trajectories.iloc[start : start + SLICE_ROWS]
+        ids = part["trajectory_id"]
+        of_part = pivot_candidates[pivot_candidates["trajectory_id"].isin(ids)]
+        yield from group_candidates(part, of_part)
 
 
 def rollouts_to_table(rollouts: Sequence[Rollout]) -> pd.DataFrame:
@@ -84,6 +99,18 @@ def records_to_table(records: Sequence[object]) -> pd.DataFrame:
     return pd.DataFrame(
         [dataclasses.asdict(record) for record in records]  # type: ignore[call-overload]
     )
+
+
+def typed_records_to_table(
+    records: Sequence[object], record_type: type[Any]
+) -> pd.DataFrame:
+    """As `records_to_table`, with the columns of ``record_type`` even without a row.
+
+    Its fields are text, and numbers that may be missing.
+    """
+    dtypes = {name: _DTYPES[hint] for name, hint in get_type_hints(record_type).items()}
+    rows = [dataclasses.astuple(record) for record in records]  # type: ignore[call-overload]
+    return pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
 
 
 def parse_action_json(text: str) -> Action:

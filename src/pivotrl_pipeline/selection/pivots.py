@@ -4,7 +4,10 @@ import pandas as pd
 
 from pivotrl_pipeline.errors import ConfigurationError, describe_choices
 from pivotrl_pipeline.records.trajectories import Split
-from pivotrl_pipeline.selection.statistics import RewardStatistics
+from pivotrl_pipeline.selection.statistics import (
+    RewardStatistics,
+    parse_reward_statistics,
+)
 from pivotrl_pipeline.selection.strategies import SelectionReason, SelectionRule
 
 UNIFORM_WEIGHT = 1.0
@@ -57,7 +60,9 @@ def select_pivots(
     )
     reasons = [
         _judge(rule, split, statistics)
-        for split, statistics in zip(splits, _to_statistics(report), strict=True)
+        for split, statistics in zip(
+            splits, parse_reward_statistics(report), strict=True
+        )
     ]
     report = report.assign(
         verifier=verifier,
@@ -77,18 +82,6 @@ def _judge(
     if split == Split.VALIDATION:
         return SelectionReason.VALIDATION_SPLIT
     return rule.judge(statistics)
-
-
-def _to_statistics(report: pd.DataFrame) -> list[RewardStatistics]:
-    return [
-        RewardStatistics(
-            row["num_rollouts"],
-            row["num_excluded"],
-            None if pd.isna(row["reward_mean"]) else row["reward_mean"],
-            None if pd.isna(row["reward_variance"]) else row["reward_variance"],
-        )
-        for row in report.to_dict("records")
-    ]
 
 
 def _describe_empty(report: pd.DataFrame, rule: SelectionRule) -> str:

@@ -54,3 +54,16 @@ def summarise_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["candidate_id", "verifier", *columns])
     floats = {"reward_mean": "float64", "reward_variance": "float64"}
     return table.astype(floats)
+
+
+def parse_reward_statistics(table: pd.DataFrame) -> list[RewardStatistics]:
+    """The rows of a table with these columns as records, in their order."""
+    return [
+        RewardStatistics(
+            row["num_rollouts"],
+            row["num_excluded"],
+            None if pd.isna(row["reward_mean"]) else row["reward_mean"],
+            None if pd.isna(row["reward_variance"]) else row["reward_variance"],
+        )
+        for row in table.to_dict("records")
+    ]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
@@ -11,9 +12,15 @@ from pivotrl_pipeline.datasets.raw_rows_dataset import RawRowsDataset
 from pivotrl_pipeline.datasets.table_dataset import TableDataset
 from pivotrl_pipeline.errors import TrajectoryError
 from pivotrl_pipeline.parameters.ingestion import IngestionParameters
+from pivotrl_pipeline.parameters.variance_computation import (
+    VarianceComputationParameters,
+)
 from pivotrl_pipeline.pipelines.ingestion import create_pipeline
+from pivotrl_pipeline.pipelines.ingestion.nodes import check_demonstrations
+from pivotrl_pipeline.records.tables import DemonstrationCheck
 
-SHARED_DATA = Path(__file__).parents[4] / "shared" / "data"
+PROJECT = Path(__file__).parents[3]
+SHARED_DATA = PROJECT.parent / "shared" / "data"
 needs_tau_bench = pytest.mark.skipif(
     not (SHARED_DATA / "tau_bench_airline_gpt-4o.json").exists(),
     reason="the recorded tau-bench runs are not beside this checkout",
@@ -82,6 +89,56 @@ def test_states_and_actions_of_tau_bench_are_the_recorded_ones() -> None:
     ids = outputs["trajectories"]["trajectory_id"].tolist()
     recorded = [messages[ids.index(key)][index] for key, index in places]
     assert list(map(json.loads, candidates["demonstrated_action"])) == recorded
+
+
+def _check(outputs: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    path = PROJECT / "conf" / "base" / "parameters_variance_computation.yml"
+    values = yaml.safe_load(path.read_text("utf-8"))["variance_computation"]
+    return check_demonstrations(
+        outputs["trajectories"],
+        outputs["unmeasured_candidates"],
+        VarianceComputationParameters.model_validate(values),
+    )
+
+
+@needs_tau_bench
+def test_every_demonstration_of_tau_bench_passes_its_verifiers() -> None:
+    failing = _check(_run_tau_bench())
+
+    assert len(DemonstrationCheck.validate(failing)) == 0
+
+
+def test_every_demonstration_of_the_desk_passes_its_verifiers() -> None:
+    raw = PROJECT / "data" / "01_raw"
+    tools = json.loads((raw / "order_desk_tools.json").read_text("utf-8"))
+    rows = RawRowsDataset(filepath=str(raw / "order_desk_trajectories.jsonl"))
+
+    failing = _check(_run(rows, tools))
+
+    assert len(DemonstrationCheck.validate(failing)) == 0
+
+
+def test_demonstration_that_breaks_its_schema_is_flagged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    tool = {"type": "function", "function": {"name": "count", "parameters": schema}}
+    call = {"id": "c", "type": "function"}
+    calls = [{**call, "function": {"name": "count", "arguments": '{"n": "many"}'}}]
+    messages = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": None, "tool_calls": calls},
+    ]
+    row = {"trajectory_id": "run", "messages": messages, "tools": [tool]}
+
+    failing = _check(_run(MemoryDataset([row]), []))
+
+    rows = DemonstrationCheck.validate(failing).to_dict("records")
+    assert [
+        (row["candidate_id"], row["verifier"], row["reward"], row["reason"])
+        for row in rows
+    ] == [("run#0", "functional", 0.0, "schema_violation")]
+    assert "1 of 1 demonstrated actions fail verifier 'functional'" in caplog.text
 
 
 def test_rows_in_memory_need_no_file() -> None:

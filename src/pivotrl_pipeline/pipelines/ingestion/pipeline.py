@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from pivotrl_pipeline.pipelines.ingestion.nodes import (
+    check_demonstrations,
     ingest_trajectories,
     measure_prompts,
 )
@@ -21,6 +22,16 @@ def create_pipeline() -> Pipeline:
                     "rejected_trajectories",
                 ],
                 name="ingest_trajectories",
+            ),
+            Node(
+                func=check_demonstrations,
+                inputs={
+                    "trajectories": "trajectories",
+                    "unmeasured_candidates": "unmeasured_candidates",
+                    "verifier_parameters": "params:variance_computation",
+                },
+                outputs="demonstration_check",
+                name="check_demonstrations",
             ),
             Node(
                 func=measure_prompts,

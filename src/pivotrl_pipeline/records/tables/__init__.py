@@ -28,8 +28,13 @@ from pivotrl_pipeline.records.tables.trajectories import (
     RejectedTrajectories,
     Trajectories,
 )
+from pivotrl_pipeline.records.tables.verifiers import (
+    DemonstrationCheck,
+    VerifierProbeReport,
+)
 
 __all__ = [
+    "DemonstrationCheck",
     "EvaluationResults",
     "EvaluationSummary",
     "PivotCandidates",
@@ -43,4 +48,5 @@ __all__ = [
     "TrainingMetrics",
     "Trajectories",
     "Verdicts",
+    "VerifierProbeReport",
 ]
