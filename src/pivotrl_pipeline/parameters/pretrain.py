@@ -66,11 +66,10 @@ class StageParameters(BaseModel):
     num_documents: PositiveInt
     """Documents, each seen once."""
     batch_tokens: PositiveInt
-    """Tokens an update, padding included."""
-    batch_documents: PositiveInt
-    """Documents an update at most: short ones get more updates."""
+    """Tokens an update, documents of all sources mixed."""
     share_by_source: dict[str, NonNegativeFloat]
-    """Relative number of documents: ``short``, ``long``, ``skill``."""
+    """Relative number of documents: ``short``, ``long``, ``skill``, ``repeat``,
+    ``look_up``."""
 
 
 class OptimizerParameters(BaseModel):

@@ -40,7 +40,6 @@ def parameters() -> PretrainParameters:
                 {
                     "num_documents": 24,
                     "batch_tokens": 256,
-                    "batch_documents": 6,
                     "share_by_source": {
                         "short": 0,
                         "long": 0,

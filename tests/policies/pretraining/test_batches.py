@@ -6,7 +6,11 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from pivotrl_pipeline.parameters.pretrain import ModelParameters
-from pivotrl_pipeline.policies.pretraining.batches import make_batch, plan_batches
+from pivotrl_pipeline.policies.pretraining.batches import (
+    make_batch,
+    plan_batches,
+    split_by_length,
+)
 from pivotrl_pipeline.policies.pretraining.corpus import Document
 from pivotrl_pipeline.policies.pretraining.model import make_model
 
@@ -19,50 +23,49 @@ def make_document(*token_ids: int, action_from: int = 0) -> Document:
 def test_every_document_is_in_exactly_one_batch() -> None:
     lengths = [5, 300, 40, 41, 7, 90, 33, 34, 33, 260]
 
-    plan = plan_batches(
-        lengths, batch_tokens=128, batch_documents=9, rng=np.random.default_rng(0)
-    )
+    plan = plan_batches(lengths, batch_tokens=128, rng=np.random.default_rng(0))
 
     assert sorted(index for batch in plan for index in batch) == list(range(10))
 
 
-def test_a_batch_keeps_to_its_tokens_unless_one_document_is_longer() -> None:
-    lengths = [30] * 9 + [400]
-
-    plan = plan_batches(
-        lengths, batch_tokens=128, batch_documents=9, rng=np.random.default_rng(0)
-    )
-
-    # inputs of 29 tokens are padded to 32, and 128 / 32 = 4 rows fit
-    assert sorted(len(batch) for batch in plan) == [1, 1, 4, 4]
-
-
-def test_short_documents_are_spread_over_more_batches() -> None:
-    plan = plan_batches(
-        [30] * 9,
-        batch_tokens=10**6,
-        batch_documents=3,
-        rng=np.random.default_rng(0),
-    )
+def test_a_batch_ends_with_the_document_that_fills_it() -> None:
+    plan = plan_batches([30] * 9, batch_tokens=70, rng=np.random.default_rng(0))
 
     assert [len(batch) for batch in plan] == [3, 3, 3]
+
+
+def test_batches_mix_long_and_short() -> None:
+    lengths = [20] * 500 + [200] * 50
+
+    plan = plan_batches(lengths, batch_tokens=2000, rng=np.random.default_rng(0))
+
+    assert all({lengths[i] for i in batch} == {20, 200} for batch in plan[:-1])
 
 
 def test_the_plan_depends_on_the_generator_alone() -> None:
     lengths = list(range(2, 80))
 
     one, same, other = (
-        plan_batches(
-            lengths,
-            batch_tokens=256,
-            batch_documents=9,
-            rng=np.random.default_rng(seed),
-        )
+        plan_batches(lengths, batch_tokens=256, rng=np.random.default_rng(seed))
         for seed in (1, 1, 2)
     )
 
     assert one == same
     assert one != other
+
+
+def test_parts_hold_every_document_once_at_less_than_half_padding() -> None:
+    rng = np.random.default_rng(0)
+    documents = [make_document(*range(size)) for size in rng.integers(2, 900, size=80)]
+
+    parts = split_by_length(documents)
+
+    assert sorted(id(d) for part in parts for d in part) == sorted(map(id, documents))
+    assert 1 < len(parts) < 40
+    for part in parts:
+        lengths = [len(document.token_ids) for document in part]
+        assert 2 * (min(lengths) + 32) > max(lengths) - 1
+        assert max(lengths) * len(lengths) <= 4096 + 32 * len(lengths)
 
 
 def test_what_the_assistant_does_not_write_weighs_less_and_padding_nothing() -> None:

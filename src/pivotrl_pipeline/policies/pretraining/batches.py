@@ -1,7 +1,9 @@
-"""Batches of documents of like length, padded on the right.
+"""Batches of documents of all kinds, forwarded in parts of like length.
 
-A causal model never sees what is right of a token, so right padding needs no attention
-mask and no document sees another. Sorting by length keeps the padding small.
+Every update sees the mixture: one of a single kind would undo what others taught, the
+more so as Muon steps equally far whatever the gradient's size. A causal model never
+sees what is right of a token, so right padding needs no attention mask and no document
+sees another; parts of like length keep it small.
 """
 
 from collections.abc import Sequence
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 LENGTH_MULTIPLE = 32
+_PART_TOKENS = 4096
+"""Through the model at once, padding included, unless one document is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +33,36 @@ class Batch:
 
 
 def plan_batches(
-    lengths: Sequence[int],
-    *,
-    batch_tokens: int,
-    batch_documents: int,
-    rng: np.random.Generator,
+    lengths: Sequence[int], *, batch_tokens: int, rng: np.random.Generator
 ) -> list[list[int]]:
     """Document indices of each batch; every document is in exactly one.
 
-    A batch, padding included, has at most ``batch_tokens`` tokens unless a single
-    document is longer, and at most ``batch_documents`` documents, so that short ones
-    get their share of updates. Documents of equal length are mixed and batches are
-    shuffled.
+    Documents come in random order; a batch ends with the document that brings it to
+    ``batch_tokens`` tokens.
     """
-    shuffled = rng.permutation(len(lengths)).tolist()
-    order = sorted(shuffled, key=lengths.__getitem__, reverse=True)
-    batches: list[list[int]] = []
-    start = 0
-    while start < len(order):
-        width = _padded_length(lengths[order[start]])
-        num_rows = min(max(batch_tokens // width, 1), batch_documents)
-        batches.append(order[start : start + num_rows])
-        start += num_rows
-    return [batches[position] for position in rng.permutation(len(batches))]
+    batches: list[list[int]] = [[]]
+    num_tokens = 0
+    for index in rng.permutation(len(lengths)).tolist():
+        if num_tokens >= batch_tokens:
+            batches.append([])
+            num_tokens = 0
+        batches[-1].append(index)
+        num_tokens += lengths[index]
+    return batches
+
+
+def split_by_length(documents: Sequence[Document]) -> list[list[Document]]:
+    """Parts that are forwarded together: the longest first, little padding in each."""
+    parts: list[list[Document]] = []
+    for document in sorted(documents, key=lambda d: len(d.token_ids), reverse=True):
+        part = parts[-1] if parts else []
+        width = _padded_length(len(part[0].token_ids)) if part else 0
+        is_full = (len(part) + 1) * width > _PART_TOKENS
+        if not part or is_full or 2 * _padded_length(len(document.token_ids)) <= width:
+            parts.append([document])
+        else:
+            part.append(document)
+    return parts
 
 
 def make_batch(

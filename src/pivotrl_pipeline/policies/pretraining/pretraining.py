@@ -166,7 +166,6 @@ def _plan_all_batches(
         plan = plan_batches(
             [len(document.token_ids) for document in documents],
             batch_tokens=stage.batch_tokens,
-            batch_documents=stage.batch_documents,
             rng=np.random.default_rng(parameters.seed + start),
         )
         batches += [[documents[index] for index in indices] for indices in plan]

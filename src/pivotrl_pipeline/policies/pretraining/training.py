@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pivotrl_pipeline.parameters.pretrain import OptimizerParameters
-from pivotrl_pipeline.policies.pretraining.batches import Batch, make_batch
+from pivotrl_pipeline.policies.pretraining.batches import (
+    Batch,
+    make_batch,
+    split_by_length,
+)
 from pivotrl_pipeline.policies.pretraining.corpus import Document
 from pivotrl_pipeline.policies.pretraining.workers import Workgroup
 
@@ -74,13 +78,13 @@ class Pretrainer:
         import torch
 
         weights = list(self._model.parameters())
-        share = documents
+        share = sorted(documents, key=lambda document: len(document.token_ids))
         if self._workgroup is not None:
-            share = documents[self._workgroup.rank :: self._workgroup.size]
+            share = share[self._workgroup.rank :: self._workgroup.size]
         sums = torch.zeros(2)
-        if share:
+        for part in split_by_length(share):
             batch = make_batch(
-                share,
+                part,
                 padding=self._padding,
                 other_weight=self._parameters.other_weight,
             )
@@ -88,7 +92,7 @@ class Pretrainer:
                 self._model, batch, is_bfloat16=self._parameters.is_bfloat16
             )
             loss_sum.backward()  # type: ignore[no-untyped-call]
-            sums = torch.stack([loss_sum.detach(), weight_sum])
+            sums += torch.stack([loss_sum.detach(), weight_sum])
         flat = torch.cat([*(_flat_gradient(weight) for weight in weights), sums])
         if self._workgroup is not None:
             flat = self._workgroup.sum(flat)
