@@ -25,6 +25,10 @@ needs_tau_bench = pytest.mark.skipif(
     not (SHARED_DATA / "tau_bench_airline_gpt-4o.json").exists(),
     reason="the recorded tau-bench runs are not beside this checkout",
 )
+needs_nemo_gym = pytest.mark.skipif(
+    not (SHARED_DATA / "nemo_gym_swe_pivot.jsonl").exists(),
+    reason="the NeMo-Gym rows are not beside this checkout",
+)
 
 
 def _run(raw: Any, tools: list[Any], **changes: object) -> dict[str, pd.DataFrame]:
@@ -106,6 +110,26 @@ def test_every_demonstration_of_tau_bench_passes_its_verifiers() -> None:
     failing = _check(_run_tau_bench())
 
     assert len(DemonstrationCheck.validate(failing)) == 0
+
+
+@needs_nemo_gym
+@pytest.mark.parametrize(
+    ("name", "num_turns"),
+    [
+        ("nemo_gym_single_step_tool_use.jsonl", 20),
+        ("nemo_gym_swe_pivot.jsonl", 5),
+        ("nemo_gym_workplace_rollouts.jsonl", 13),
+    ],
+)
+def test_every_demonstration_of_nemo_gym_passes_its_verifiers(
+    name: str, num_turns: int
+) -> None:
+    rows = RawRowsDataset(filepath=str(SHARED_DATA / name))
+
+    outputs = _run(rows, [], max_rejected_rate=0.0)
+
+    assert len(outputs["unmeasured_candidates"]) == num_turns
+    assert len(DemonstrationCheck.validate(_check(outputs))) == 0
 
 
 def test_every_demonstration_of_the_desk_passes_its_verifiers() -> None:
