@@ -11,6 +11,7 @@ from pivotrl_pipeline.pipelines import (
     pretrain,
     rl_update,
     rollout_sampling,
+    sft,
     variance_computation,
     verifier_probes,
 )
@@ -23,7 +24,7 @@ PIVOT_STAGES = (
     rl_update,
     ood_evaluation,
 )
-OTHERS = (demonstrations, pretrain, export, verifier_probes)
+OTHERS = (demonstrations, pretrain, export, verifier_probes, sft)
 
 
 def register_pipelines() -> dict[str, Pipeline]:

@@ -19,7 +19,6 @@ from tqdm import tqdm
 
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.sft import SFTParameters
-from pivotrl_pipeline.records.messages import JsonObject
 from pivotrl_pipeline.rl.checkpointing import CheckpointFolder, Progress
 from pivotrl_pipeline.rl.fingerprints import fingerprint_update
 from pivotrl_pipeline.rl.metrics import MetricsRow
@@ -81,7 +80,8 @@ def train_supervised(
     _check_turns(turns, parameters)
     checkpoints = None
     if checkpoint_folder is not None:
-        parts = (turns, parameters, source_location, scope, _describe(validation_tasks))
+        validation = validation_tasks and validation_tasks.describe()
+        parts = (turns, parameters, source_location, scope, validation)
         fingerprint = fingerprint_update(parts, type(policy), policy.model)
         checkpoints = CheckpointFolder(checkpoint_folder, fingerprint)
     ordered = order_turns(
@@ -225,18 +225,6 @@ def _find_row(progress: Progress, num_updates: int) -> MetricsRow:
     if num_updates == 0:
         return progress.initial_metrics
     return progress.metrics[num_updates - 1]
-
-
-def _describe(tasks: ValidationTasks | None) -> JsonObject | None:
-    """What success depends on beside the policy; the environment by its name."""
-    if tasks is None:
-        return None
-    return {
-        "environment": type(tasks.environment).__qualname__,
-        "tasks": [repr(task) for task in tasks.tasks],
-        "max_new_tokens": tasks.max_new_tokens,
-        "max_prompt_tokens": tasks.max_prompt_tokens,
-    }
 
 
 def _check_turns(turns: SupervisedTurns, parameters: SFTParameters) -> None:

@@ -23,6 +23,7 @@ from pivotrl_pipeline.records.tables.rollouts import (
     SelectionReport,
     Verdicts,
 )
+from pivotrl_pipeline.records.tables.sft import SFTMetrics
 from pivotrl_pipeline.records.tables.trajectories import (
     PivotCandidates,
     RejectedTrajectories,
@@ -43,6 +44,7 @@ __all__ = [
     "RenderedTurns",
     "RewardStatistics",
     "Rollouts",
+    "SFTMetrics",
     "SelectionReport",
     "Table",
     "TrainingMetrics",
