@@ -133,6 +133,9 @@ SHELL_VERIFIERS = build_verifiers(
         }
     )
 )
+REPLAY = build_verifiers(
+    ADAPTER.validate_python({"replay": {"kind": "replay", "max_calls": 8}})
+)
 ALPHABET = (
     string.printable
     + "\x00\u200b\u0301\u00e9\u4e1c\U0001f44d\ud800\u2028'\"\\{}[]<>$`|&;()#*~!"
@@ -164,10 +167,11 @@ PIECES = [
 def _read_turns() -> list[tuple[State, Action]]:
     turns = []
     for line in ROWS.read_text(encoding="utf-8").splitlines()[:60]:
-        messages = tuple(map(message_from_json, json.loads(line)["messages"]))
+        row = json.loads(line)
+        messages = tuple(map(message_from_json, row["messages"]))
         for index, message in enumerate(messages):
             if message.role is Role.ASSISTANT:
-                state = State(messages[:index], DESK_TOOLS)
+                state = State(messages[:index], DESK_TOOLS, row["metadata"])
                 turns.append((state, Action.from_message(message)))
     return turns
 
@@ -259,7 +263,9 @@ def test_no_action_makes_a_verifier_raise() -> None:
         for verifier in FAST.values():
             _check(verifier, state, demonstrated, action)
         if index % 20 == 0:
-            # Parsing a command takes a hundred times longer than any other verdict.
+            # To parse a command or to play a turn takes a hundred times longer than
+            # any other verdict.
+            _check(REPLAY["replay"], state, demonstrated, action)
             demonstrated = Action(tool_calls=(make_tool_call("find_customer", {}),))
             typed = {"name": _mutate_text("cd src && ls -la | grep 'x' > out", source)}
             call = make_tool_call("find_customer", json.dumps(typed))
