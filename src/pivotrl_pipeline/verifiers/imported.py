@@ -96,8 +96,8 @@ def import_object(path: str) -> object:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"{path}: there is no module {error.name!r}; install the project that "
-            "holds it or correct the path."
+            f"{path}: there is no module {error.name!r}; put it into src/, install "
+            "the project that holds it or correct the path."
         ) from error
     if not hasattr(module, name):
         public = [each for each in vars(module) if not each.startswith("_")]
