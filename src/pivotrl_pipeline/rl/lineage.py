@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pivotrl_pipeline import __version__
 from pivotrl_pipeline.records.messages import JsonObject
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
+from pivotrl_pipeline.rl.episode_tasks import EpisodeTasks
 from pivotrl_pipeline.rl.supervised_turns import SupervisedTurns
 from pivotrl_pipeline.rl.update import UpdateTurns
 
@@ -38,6 +39,18 @@ def describe_supervised_lineage(
         "initial_policy": _describe_policy(initial_policy),
         "turns": _describe_states(demonstrations),
         "sft": parameters,
+        "pivotrl_pipeline": __version__,
+    }
+
+
+def describe_end_to_end_lineage(
+    initial_policy: PolicyCheckpoint, training: EpisodeTasks, parameters: JsonObject
+) -> JsonObject:
+    """The same of training on whole episodes."""
+    return {
+        "initial_policy": _describe_policy(initial_policy),
+        "tasks": _describe_states(map(repr, training.tasks)),
+        "e2e": parameters,
         "pivotrl_pipeline": __version__,
     }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 from pivotrl_pipeline.environments.base import Environment, EnvironmentTask, Episode
+from pivotrl_pipeline.environments.seeds import SeedRange, take_seeds
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.policies.base import Policy, Sample, SamplingSettings
 from pivotrl_pipeline.records.messages import Action, Message
@@ -54,6 +55,26 @@ class ValidationTasks:
         world = type(self.environment)
         limits = (self.max_new_tokens, self.max_prompt_tokens)
         return repr((world.__module__, world.__qualname__, self.tasks, limits))
+
+
+def take_validation_tasks(
+    environment: Environment,
+    *,
+    tier: str,
+    count: int,
+    max_new_tokens: int,
+    max_prompt_tokens: int,
+) -> ValidationTasks | None:
+    """The first ``count`` of the tier's validation tasks; None where 0 are asked for.
+
+    Raises:
+        ConfigurationError: If the environment has no such tier.
+    """
+    if count == 0:
+        return None
+    seeds = take_seeds(SeedRange.VALIDATION, count)
+    tasks = tuple(environment.tasks(tier=tier, seeds=seeds))
+    return ValidationTasks(environment, tasks, max_new_tokens, max_prompt_tokens)
 
 
 def measure_success(policy: Policy, validation: ValidationTasks) -> float:

@@ -1,0 +1,64 @@
+"""The tasks behind recorded trajectories, to be tried again in their world."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from pivotrl_pipeline.environments.base import Environment, EnvironmentTask
+from pivotrl_pipeline.environments.registry import ENVIRONMENTS, find_task
+from pivotrl_pipeline.errors import ConfigurationError
+from pivotrl_pipeline.records.trajectories import Split, Trajectory
+
+REMEDY = (
+    "Give each trajectory's metadata the `environment` and the `seed` of its task, and "
+    "name a world of your own in pivotrl_pipeline.environments.registry.ENVIRONMENTS; "
+    "rl_update and sft learn from recorded turns and need no environment."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeTasks:
+    """Tasks of one environment, each once."""
+
+    environment: Environment
+    tasks: tuple[EnvironmentTask, ...]
+
+
+def find_training_tasks(trajectories: Iterable[Trajectory]) -> EpisodeTasks:
+    """The tasks of the training split, in the order of their first trajectory.
+
+    A task is called by the trajectories' own ``task_id``, which is what the split goes
+    by: of several trajectories of one task the first opens it.
+
+    Raises:
+        ConfigurationError: If there are none, one names no environment that is known,
+            or they name several.
+    """
+    tasks: dict[str, EnvironmentTask] = {}
+    for trajectory in trajectories:
+        if trajectory.split is Split.TRAIN and trajectory.task_id not in tasks:
+            tasks[trajectory.task_id] = _find_task(trajectory)
+    if not tasks:
+        raise ConfigurationError(
+            "There are no trajectories of the training split, so there is no task to "
+            "try; expected at least one: lower ingestion.validation_rate, or see "
+            "`rejected_trajectories`."
+        )
+    names = sorted({task.domain for task in tasks.values()})
+    if len(names) > 1:
+        raise ConfigurationError(
+            f"The training trajectories name {len(names)} environments "
+            f"({', '.join(names)}); expected one, whose episodes advance together: "
+            f"ingest the trajectories of each apart."
+        )
+    return EpisodeTasks(ENVIRONMENTS[names[0]](), tuple(tasks.values()))
+
+
+def _find_task(trajectory: Trajectory) -> EnvironmentTask:
+    try:
+        task = find_task(trajectory.metadata)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"Trajectory {trajectory.trajectory_id!r}: its task cannot be tried again. "
+            f"{error} {REMEDY}"
+        ) from error
+    return replace(task, task_id=trajectory.task_id)
