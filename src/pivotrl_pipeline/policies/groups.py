@@ -3,6 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from pivotrl_pipeline.policies.prefix_tree import count_shared
+
 
 @dataclass(frozen=True, slots=True)
 class ActionGroup:
@@ -48,22 +52,27 @@ def batch_groups(
     """Indices of groups that go into one forward, at most ``max_tokens`` each.
 
     Groups whose prompts begin alike come together, so that what they share is
-    forwarded once. Tokens are counted without sharing inside a group's own actions
-    being assumed across groups: a batch never exceeds ``max_tokens`` unless a single
-    group does, which then stands alone.
+    forwarded once, and is counted once. Actions are counted in full, though a prompt
+    may begin with one (the turns of an episode): a batch never exceeds ``max_tokens``
+    unless a single group does, which then stands alone.
     """
     order = sorted(
         range(len(groups)), key=lambda index: tuple(groups[index].prompt_ids)
     )
     batch: list[int] = []
     num_tokens = 0
+    previous = np.empty(0, dtype=np.int64)
     for index in order:
         group = groups[index]
-        cost = len(group.prompt_ids) + group.num_action_tokens
-        if batch and num_tokens + cost > max_tokens:
+        prompt = np.asarray(group.prompt_ids, dtype=np.int64)
+        cost = len(prompt) + group.num_action_tokens
+        # In sorted order the prompt before shares as much as any.
+        shared = count_shared(previous, prompt)
+        if batch and num_tokens + cost - shared > max_tokens:
             yield batch
-            batch, num_tokens = [], 0
+            batch, num_tokens, shared = [], 0, 0
         batch.append(index)
-        num_tokens += cost
+        num_tokens += cost - shared
+        previous = prompt
     if batch:
         yield batch
