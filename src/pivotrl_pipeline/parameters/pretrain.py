@@ -66,7 +66,10 @@ class StageParameters(BaseModel):
     num_documents: PositiveInt
     """Documents, each seen once."""
     batch_tokens: PositiveInt
-    """Tokens an update, documents of all sources mixed."""
+    """Tokens an update."""
+    is_mixed: bool
+    """Whether an update sees documents of all lengths, and so of all sources; False
+    takes those of like length together, in which a new skill forms sooner."""
     share_by_source: dict[str, NonNegativeFloat]
     """Relative number of documents: ``short``, ``long``, ``skill``, ``repeat``,
     ``look_up``."""

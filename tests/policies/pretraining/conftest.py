@@ -40,6 +40,7 @@ def parameters() -> PretrainParameters:
                 {
                     "num_documents": 24,
                     "batch_tokens": 256,
+                    "is_mixed": True,
                     "share_by_source": {
                         "short": 0,
                         "long": 0,

@@ -1,9 +1,9 @@
-"""Batches of documents of all kinds, forwarded in parts of like length.
+"""Batches of documents, forwarded in parts of like length.
 
-Every update sees the mixture: one of a single kind would undo what others taught, the
-more so as Muon steps equally far whatever the gradient's size. A causal model never
-sees what is right of a token, so right padding needs no attention mask and no document
-sees another; parts of like length keep it small.
+Batches of like documents make a new skill form sooner; batches that mix all kinds
+undo nothing that was learnt before, as Muon steps equally far whatever the gradient's
+size. A causal model never sees what is right of a token, so right padding needs no
+attention mask and no document sees another; parts of like length keep it small.
 """
 
 from collections.abc import Sequence
@@ -33,22 +33,35 @@ class Batch:
 
 
 def plan_batches(
-    lengths: Sequence[int], *, batch_tokens: int, rng: np.random.Generator
+    lengths: Sequence[int],
+    *,
+    batch_tokens: int,
+    is_mixed: bool,
+    rng: np.random.Generator,
 ) -> list[list[int]]:
-    """Document indices of each batch; every document is in exactly one.
+    """Document indices of each batch, in random order; every document is in one.
 
-    Documents come in random order; a batch ends with the document that brings it to
-    ``batch_tokens`` tokens.
+    A batch ends with the document that brings it to ``batch_tokens`` tokens, padding
+    not counted.
+
+    Args:
+        lengths: Of the documents, in tokens.
+        batch_tokens: Of a batch.
+        is_mixed: Whether a batch holds documents of any lengths, or of like ones.
+        rng: Decides the order.
     """
+    order = rng.permutation(len(lengths)).tolist()
+    if not is_mixed:
+        order.sort(key=lengths.__getitem__, reverse=True)
     batches: list[list[int]] = [[]]
     num_tokens = 0
-    for index in rng.permutation(len(lengths)).tolist():
+    for index in order:
         if num_tokens >= batch_tokens:
             batches.append([])
             num_tokens = 0
         batches[-1].append(index)
         num_tokens += lengths[index]
-    return batches
+    return [batches[position] for position in rng.permutation(len(batches))]
 
 
 def split_by_length(documents: Sequence[Document]) -> list[list[Document]]:

@@ -52,7 +52,7 @@ def make_look_up_drill(seed: int) -> tuple[Message, ...]:
 
 def _draw_keys(rng: random.Random, num_keys: int) -> list[str]:
     """Single words, or titles of two products: neither word is then enough."""
-    if rng.random() < 0.3:
+    if rng.random() < 0.4:
         return rng.sample(rng.choice((NAMES, CITIES, PRODUCTS, COLOURS)), num_keys)
     products = rng.sample(PRODUCTS, 2)
     titles = [f"{colour} {product}" for colour in COLOURS for product in products]
@@ -60,7 +60,7 @@ def _draw_keys(rng: random.Random, num_keys: int) -> list[str]:
 
 
 def _write_rows(id_by_key: dict[str, str], rng: random.Random) -> str:
-    if rng.random() < 0.6:
+    if rng.random() < 0.5:
         rows: list[JsonValue] = [
             {"id": row_id, "item": key, "status": rng.choice(("open", "shipped"))}
             for key, row_id in id_by_key.items()

@@ -166,6 +166,7 @@ def _plan_all_batches(
         plan = plan_batches(
             [len(document.token_ids) for document in documents],
             batch_tokens=stage.batch_tokens,
+            is_mixed=stage.is_mixed,
             rng=np.random.default_rng(parameters.seed + start),
         )
         batches += [[documents[index] for index in indices] for indices in plan]
