@@ -10,7 +10,7 @@ from pivotrl_pipeline.records.messages import Action
 from pivotrl_pipeline.records.rollouts import Verdict, VerdictReason
 from pivotrl_pipeline.records.tables import VerifierProbeReport
 from pivotrl_pipeline.records.trajectories import State
-from pivotrl_pipeline.selection.probe_report import find_heldout_pivots, report_probes
+from pivotrl_pipeline.selection.probe_report import find_heldout_turns, report_probes
 from pivotrl_pipeline.selection.strategies import SelectionRule
 
 LOW_MEAN = SelectionRule("low_mean", 0.6, False, False)
@@ -66,6 +66,7 @@ def candidates() -> pd.DataFrame:
             "trajectory_id": ["a", "a", "b", "b"],
             "turn_index": [0, 1, 0, 1],
             "message_index": [1, 3, 1, 3],
+            "action_type": "message",
             "demonstrated_action": [json.dumps(MESSAGES[i]) for i in (1, 3, 1, 3)],
         }
     )
@@ -91,10 +92,13 @@ def _statistics(verifier: str, means: list[float | None]) -> pd.DataFrame:
         ([0.5, 0.5, 0.5, 0.25], LOW_MEAN, {"b#0": 0.5, "b#1": 0.25}),
         ([0.5, 0.5, 0.75, 0.25], LOW_MEAN, {"b#1": 0.25}),
         ([0.5, 0.5, 0.75, 0.25], MIXED, {"b#0": 0.75, "b#1": 0.25}),
-        ([0.5, 0.5, 1.0, None], MIXED, {}),
+        # no pivot among them: every judged one
+        ([0.5, 0.5, 1.0, None], MIXED, {"b#0": 1.0}),
+        ([0.5, 0.5, 0.0, 1.0], MIXED, {"b#0": 0.0, "b#1": 1.0}),
+        ([0.5, 0.5, None, None], MIXED, {}),
     ],
 )
-def test_heldout_pivots_are_validation_turns_that_selection_would_keep(
+def test_probed_turns_are_heldout_ones_that_selection_would_keep(
     trajectories: pd.DataFrame,
     candidates: pd.DataFrame,
     means: list[float | None],
@@ -103,7 +107,7 @@ def test_heldout_pivots_are_validation_turns_that_selection_would_keep(
 ) -> None:
     statistics = _statistics("generous", means)
 
-    assert find_heldout_pivots(trajectories, candidates, statistics, rule) == expected
+    assert find_heldout_turns(trajectories, candidates, statistics, rule) == expected
 
 
 def test_probe_that_earns_as_much_as_the_policy_is_a_warning(
@@ -139,30 +143,41 @@ def test_probe_that_earns_as_much_as_the_policy_is_a_warning(
     )
     assert len(warned) == len(report[~report["earns_less"]]) == 6
     # four of the twelve need a call or a tool
-    assert "Verifier 'strict' on 2 held-out pivots: 8 of 8 probes" in caplog.text
+    assert "Verifier 'strict' on 2 held-out turns: 8 of 8 probes" in caplog.text
 
 
-def test_a_verifier_without_heldout_pivots_has_no_rows(
+def test_each_type_of_turn_is_probed_where_it_has_pivots(
     trajectories: pd.DataFrame, candidates: pd.DataFrame
 ) -> None:
-    statistics = pd.concat(
-        [
-            _statistics("generous", [0.5, 0.5, 0.5, 0.5]),
-            _statistics("strict", [0.5, 0.5, 0.0, 0.0]),
-        ]
+    mixed = candidates.assign(
+        action_type=["message", "message", "message", "tool_call"]
     )
+    statistics = _statistics("generous", [0.5, 0.5, 0.5, 1.0])
+
+    turns = find_heldout_turns(trajectories, mixed, statistics, LOW_MEAN)
+
+    assert turns == {"b#0": 0.5, "b#1": 1.0}
+
+
+def test_verifier_that_pays_every_message_is_found_out(
+    trajectories: pd.DataFrame, candidates: pd.DataFrame
+) -> None:
+    statistics = _statistics("generous", [1.0] * 4).assign(reward_mean=0.5)
 
     report = report_probes(
         VERIFIERS, trajectories, candidates, statistics, rule=LOW_MEAN
     )
 
+    # the honest policy earns the half that everyone earns; `strict` judged nothing
     assert set(report["verifier"]) == {"generous"}
+    assert set(report["num_turns"]) == {2}
+    assert set(report.loc[report["probe"] == "always_talk", "earns_less"]) == {False}
 
 
-def test_no_heldout_pivot_at_all_is_an_error(
+def test_no_judged_heldout_turn_is_an_error(
     trajectories: pd.DataFrame, candidates: pd.DataFrame
 ) -> None:
-    statistics = _statistics("generous", [0.5, 0.5, 0.0, 1.0])
+    statistics = _statistics("generous", [0.5, 0.5, None, None])
 
-    with pytest.raises(ConfigurationError, match="none of the held-out turns"):
+    with pytest.raises(ConfigurationError, match="none of 4 rows"):
         report_probes(VERIFIERS, trajectories, candidates, statistics, rule=LOW_MEAN)

@@ -1,7 +1,9 @@
 """What short cuts earn on held-out pivots, beside what the policy earns there.
 
 A held-out pivot is a turn of a held-out task that selection would have kept: there
-the policy's rewards vary, as they do where it is trained.
+the policy's rewards vary, as they do where it is trained. A verifier that pays every
+message has no pivot among them; so a type of turn without any is probed at all its
+held-out turns.
 """
 
 import logging
@@ -32,38 +34,42 @@ def report_probes(
     """The table `verifier_probe_report`: each verifier's probes by type of turn.
 
     Every probe that does not earn less than the policy's own rollouts is a warning in
-    the log. Each verifier is probed on the pivots of its own statistics.
+    the log. Each verifier is probed where its own statistics say.
 
     Raises:
-        ConfigurationError: If no verifier has a held-out pivot.
+        ConfigurationError: If no held-out turn has been judged.
         VerifierError: If a verifier itself fails on a probe; names the candidate.
     """
     rows: list[dict[str, object]] = []
     for name, verifier in verifiers.items():
         own = reward_statistics[reward_statistics["verifier"] == name]
-        rewards = find_heldout_pivots(trajectories, pivot_candidates, own, rule)
+        rewards = find_heldout_turns(trajectories, pivot_candidates, own, rule)
         turns = _make_turns(trajectories, pivot_candidates, rewards)
         results = probe_verifier(verifier, turns)
         _log(name, results, len(turns))
         rows += [_make_row(name, result) for result in results]
     if not rows:
         raise ConfigurationError(
-            f"verifier_probes: strategy {rule.strategy!r} would keep none of the "
-            f"held-out turns; expected at least one to probe at: raise "
-            f"ingestion.validation_rate, or choose another pivot_selection.strategy."
+            f"verifier_probes: none of {len(reward_statistics):,} rows of "
+            f"reward_statistics is a judged turn of a held-out task; expected at "
+            f"least one to probe at: raise ingestion.validation_rate and run the "
+            f"stages up to variance_computation."
         )
     return pd.DataFrame(rows).astype(
         {"reward_mean": "float64", "honest_reward_mean": "float64"}
     )
 
 
-def find_heldout_pivots(
+def find_heldout_turns(
     trajectories: pd.DataFrame,
     pivot_candidates: pd.DataFrame,
     reward_statistics: pd.DataFrame,
     rule: SelectionRule,
 ) -> dict[str, float]:
-    """The reward mean of each held-out candidate that ``rule`` would keep, by its id.
+    """The held-out candidates to probe at, each with its reward mean.
+
+    Those that ``rule`` would keep; all that were judged, for a type of action of
+    which it would keep none.
 
     Args:
         trajectories: The table.
@@ -73,17 +79,21 @@ def find_heldout_pivots(
     """
     is_heldout = trajectories["split"] == Split.VALIDATION
     ids = trajectories.loc[is_heldout, "trajectory_id"]
-    candidates = pivot_candidates.loc[
-        pivot_candidates["trajectory_id"].isin(ids), "candidate_id"
-    ]
-    heldout = reward_statistics[reward_statistics["candidate_id"].isin(candidates)]
-    pairs = zip(heldout["candidate_id"], parse_reward_statistics(heldout), strict=True)
-    return {
-        candidate_id: statistics.reward_mean
-        for candidate_id, statistics in pairs
-        if statistics.reward_mean is not None
-        and rule.judge(statistics) is SelectionReason.KEPT
-    }
+    candidates = pivot_candidates[pivot_candidates["trajectory_id"].isin(ids)]
+    judged = candidates[["candidate_id", "action_type"]].merge(
+        reward_statistics.dropna(subset="reward_mean"), on="candidate_id"
+    )
+    is_kept = pd.Series(
+        [
+            rule.judge(each) is SelectionReason.KEPT
+            for each in parse_reward_statistics(judged)
+        ],
+        index=judged.index,
+        dtype=bool,
+    )
+    has_kept = is_kept.groupby(judged["action_type"]).transform("any")
+    chosen = judged[is_kept | ~has_kept]
+    return dict(zip(chosen["candidate_id"], chosen["reward_mean"], strict=True))
 
 
 def _make_turns(
@@ -120,7 +130,7 @@ def _make_row(verifier: str, result: ProbeResult) -> dict[str, object]:
 def _log(verifier: str, results: Sequence[ProbeResult], num_turns: int) -> None:
     exploits = [result for result in results if not result.earns_less]
     logger.info(
-        "Verifier %r on %s held-out pivots: %s of %s probes earn less than honest "
+        "Verifier %r on %s held-out turns: %s of %s probes earn less than honest "
         "actions.",
         verifier,
         f"{num_turns:,}",

@@ -44,10 +44,10 @@ class VerifierProbeReport(Table):
         isin=list(ActionType), description="Of the demonstrated actions."
     )
     num_turns: int = pa.Field(
-        ge=0, description="Held-out pivots where the probe was played and judged."
+        ge=0, description="Held-out turns where the probe was played and judged."
     )
     num_excluded: int = pa.Field(
-        ge=0, description="Held-out pivots where the verifier could not judge it."
+        ge=0, description="Held-out turns where the verifier could not judge it."
     )
     reward_mean: float = pa.Field(
         nullable=True,
