@@ -30,10 +30,11 @@ class SFTParameters(BaseModel):
     validation_every: int = Field(ge=1)
     """Updates between two measurements on the validation split."""
     validation_tasks: int = Field(ge=0)
-    """Tasks of the order desk that are tried greedily whenever the validation loss is
-    measured, for the record; 0: none."""
+    """Tasks of a tier, neither trained nor evaluated on, that are tried greedily
+    whenever the loss is measured, for the record; 0: none, and no environment is
+    needed for them."""
     validation_tier: str
-    """Their tier."""
+    """Of the environment that the trajectories name."""
     max_new_tokens: int = Field(ge=1)
     """Tokens per action: of those tasks, and at most of a demonstrated action."""
     keep: Literal["best", "last"]

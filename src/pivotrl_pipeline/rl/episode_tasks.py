@@ -7,6 +7,7 @@ from pivotrl_pipeline.environments.base import Environment, EnvironmentTask
 from pivotrl_pipeline.environments.registry import ENVIRONMENTS, find_task
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.records.trajectories import Split, Trajectory
+from pivotrl_pipeline.sampling.episodes import ValidationTasks, take_validation_tasks
 
 REMEDY = (
     "Give each trajectory's metadata the `environment` and the `seed` of its task, and "
@@ -51,6 +52,33 @@ def find_training_tasks(trajectories: Iterable[Trajectory]) -> EpisodeTasks:
             f"ingest the trajectories of each apart."
         )
     return EpisodeTasks(ENVIRONMENTS[names[0]](), tuple(tasks.values()))
+
+
+def find_validation_tasks(
+    trajectories: Iterable[Trajectory],
+    *,
+    tier: str,
+    count: int,
+    max_new_tokens: int,
+    max_prompt_tokens: int,
+) -> ValidationTasks | None:
+    """Validation tasks of the world that training trajectories come from.
+
+    Returns:
+        None where 0 are asked for: then trajectories need not name a world.
+
+    Raises:
+        ConfigurationError: As `find_training_tasks`, or if the world has no such tier.
+    """
+    if count == 0:
+        return None
+    return take_validation_tasks(
+        find_training_tasks(trajectories).environment,
+        tier=tier,
+        count=count,
+        max_new_tokens=max_new_tokens,
+        max_prompt_tokens=max_prompt_tokens,
+    )
 
 
 def _find_task(trajectory: Trajectory) -> EnvironmentTask:

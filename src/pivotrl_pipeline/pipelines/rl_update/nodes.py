@@ -12,14 +12,13 @@ from pivotrl_pipeline.parameters.variance_computation import (
 )
 from pivotrl_pipeline.policies.fingerprint import fingerprint_engine
 from pivotrl_pipeline.policies.loading import load_policy
-from pivotrl_pipeline.records.frames import group_candidates, parse_trajectories
+from pivotrl_pipeline.records.frames import group_candidates
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.rl import update
-from pivotrl_pipeline.rl.episode_tasks import find_training_tasks
+from pivotrl_pipeline.rl.episode_tasks import find_validation_tasks
 from pivotrl_pipeline.rl.lineage import describe_lineage
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
 from pivotrl_pipeline.rl.turns import make_update_turns
-from pivotrl_pipeline.sampling.episodes import ValidationTasks, take_validation_tasks
 from pivotrl_pipeline.verifiers.build import build_verifier
 
 
@@ -37,9 +36,10 @@ def update_policy(
     """`trained_policy` and `training_metrics`."""
     policy = load_policy(initial_policy.location, policy_parameters)
     verifier = verifier_parameters.verifiers[pivots["verifier"].iloc[0]]
+    recorded = group_candidates(trajectories, pivot_candidates)
     turns = make_update_turns(
         policy,
-        group_candidates(trajectories, pivot_candidates),
+        recorded,
         pivots["candidate_id"],
         with_easy_turns=parameters.easy_turn_rate > 0,
         num_heldout=parameters.heldout_turns,
@@ -53,27 +53,15 @@ def update_policy(
         parameters,
         source_location=initial_policy.location,
         scope=f"{fingerprint_engine()} {verifier!r}",
-        validation_tasks=_make_validation_tasks(
-            trajectories, parameters, max_prompt_tokens
+        validation_tasks=find_validation_tasks(
+            (trajectory for trajectory, _ in recorded),
+            tier=parameters.validation_tier,
+            count=parameters.validation_tasks,
+            max_new_tokens=parameters.max_new_tokens,
+            max_prompt_tokens=max_prompt_tokens,
         ),
         checkpoint_folder=checkpoints,
     )
     settings = (each.model_dump(mode="json") for each in (verifier, parameters))
     lineage = describe_lineage(initial_policy, turns, *settings)
     return replace(trained, lineage=lineage), pd.DataFrame(trained.metrics)
-
-
-def _make_validation_tasks(
-    trajectories: pd.DataFrame, parameters: RLUpdateParameters, max_prompt_tokens: int
-) -> ValidationTasks | None:
-    """Of the trajectories' environment, which they must only name for these."""
-    if parameters.validation_tasks == 0:
-        return None
-    training = find_training_tasks(parse_trajectories(trajectories).values())
-    return take_validation_tasks(
-        training.environment,
-        tier=parameters.validation_tier,
-        count=parameters.validation_tasks,
-        max_new_tokens=parameters.max_new_tokens,
-        max_prompt_tokens=max_prompt_tokens,
-    )

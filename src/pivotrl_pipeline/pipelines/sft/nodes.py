@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from pivotrl_pipeline.environments.desk.environment import OrderDesk
-from pivotrl_pipeline.environments.seeds import SeedRange, take_seeds
 from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.parameters.sft import SFTParameters
 from pivotrl_pipeline.policies.fingerprint import fingerprint_engine
@@ -14,10 +12,10 @@ from pivotrl_pipeline.policies.loading import load_policy
 from pivotrl_pipeline.records.frames import group_candidates
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.rl import supervised
+from pivotrl_pipeline.rl.episode_tasks import find_validation_tasks
 from pivotrl_pipeline.rl.lineage import describe_supervised_lineage
 from pivotrl_pipeline.rl.supervised_turns import make_supervised_turns
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
-from pivotrl_pipeline.sampling.episodes import ValidationTasks
 
 
 def train_supervised(
@@ -32,9 +30,10 @@ def train_supervised(
 ) -> tuple[TrainedPolicy, pd.DataFrame]:
     """`sft_policy` and `sft_metrics`."""
     policy = load_policy(initial_policy.location, policy_parameters)
+    recorded = group_candidates(trajectories, pivot_candidates)
     turns = make_supervised_turns(
         policy,
-        group_candidates(trajectories, pivot_candidates),
+        recorded,
         sft_turns["candidate_id"],
         max_prompt_tokens=max_prompt_tokens,
         max_new_tokens=parameters.max_new_tokens,
@@ -45,7 +44,13 @@ def train_supervised(
         parameters,
         source_location=initial_policy.location,
         scope=fingerprint_engine(),
-        validation_tasks=_make_validation_tasks(parameters, max_prompt_tokens),
+        validation_tasks=find_validation_tasks(
+            (trajectory for trajectory, _ in recorded),
+            tier=parameters.validation_tier,
+            count=parameters.validation_tasks,
+            max_new_tokens=parameters.max_new_tokens,
+            max_prompt_tokens=max_prompt_tokens,
+        ),
         checkpoint_folder=checkpoints,
     )
     lineage = describe_supervised_lineage(
@@ -53,18 +58,3 @@ def train_supervised(
     )
     metrics = pd.DataFrame(trained.metrics)
     return replace(trained, lineage={**lineage, **trained.lineage}), metrics
-
-
-def _make_validation_tasks(
-    parameters: SFTParameters, max_prompt_tokens: int
-) -> ValidationTasks | None:
-    if parameters.validation_tasks == 0:
-        return None
-    seeds = take_seeds(SeedRange.VALIDATION, parameters.validation_tasks)
-    world = OrderDesk()
-    return ValidationTasks(
-        world,
-        tuple(world.tasks(tier=parameters.validation_tier, seeds=seeds)),
-        parameters.max_new_tokens,
-        max_prompt_tokens,
-    )
