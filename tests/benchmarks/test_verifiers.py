@@ -26,6 +26,7 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "user_id": {"type": "string"},
+        "e_mail": {"type": "string"},
         "cabin": {"type": "string", "enum": ["economy", "business"]},
         "insurance": {"type": "boolean", "default": False},
         "total": {"type": "number"},
@@ -46,6 +47,7 @@ SCHEMA: dict[str, Any] = {
 }
 ARGUMENTS: dict[str, Any] = {
     "user_id": "sara_doe_496",
+    "e_mail": "sara.doe@example.org",
     "cabin": "economy",
     "insurance": False,
     "total": 120,
@@ -60,6 +62,7 @@ VARIANT: dict[str, Any] = {
         {"date": "2024-05-21", "flight_number": "HAT002"},
     ],
     "total": 120.0,
+    "e_mail": "sara.doe@example.org ",
     "cabin": "economy",
     "user_id": "sara_doe_496",
 }
@@ -118,7 +121,7 @@ def _fastest(function: Callable[[], object], *, repeats: int, number: int) -> fl
 def test_twenty_thousand_tool_call_verdicts_per_second() -> None:
     verifier = _tool_call_verifier()
     demonstrated, sampled = _call(ARGUMENTS), _call(VARIANT)
-    assert len(demonstrated.tool_calls[0].arguments_text) >= 180
+    assert len(demonstrated.tool_calls[0].arguments_text) >= 200
     assert verifier.verify(STATE, demonstrated, sampled).reward == 1.0
 
     seconds = _fastest(
