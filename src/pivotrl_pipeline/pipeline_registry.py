@@ -1,9 +1,14 @@
 """The pipelines by name."""
 
+from types import ModuleType
+
 from kedro.pipeline import Pipeline
 
 from pivotrl_pipeline.pipelines import (
+    ablate,
+    compare,
     demonstrations,
+    e2e,
     export,
     ingestion,
     ood_evaluation,
@@ -24,14 +29,25 @@ PIVOT_STAGES = (
     rl_update,
     ood_evaluation,
 )
-OTHERS = (demonstrations, pretrain, export, verifier_probes, sft)
+OTHERS = (demonstrations, pretrain, export, verifier_probes, sft, e2e)
+GRIDS = (compare, ablate)
+"""Whose cells begin where the profile ends."""
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Each pipeline under its own name; ``pivot`` is the six stages and the default."""
     pipelines = {
-        module.__name__.rpartition(".")[2]: module.create_pipeline()
-        for module in (*PIVOT_STAGES, *OTHERS)
+        _name(module): module.create_pipeline() for module in (*PIVOT_STAGES, *OTHERS)
     }
-    pivot = sum((module.create_pipeline() for module in PIVOT_STAGES), Pipeline([]))
-    return {**pipelines, "pivot": pivot, "__default__": pivot}
+    profile = _join(*(pipelines[_name(module)] for module in PIVOT_STAGES[:4]))
+    grids = {_name(grid): _join(profile, grid.create_pipeline()) for grid in GRIDS}
+    pivot = _join(*(pipelines[_name(module)] for module in PIVOT_STAGES))
+    return {**pipelines, **grids, "pivot": pivot, "__default__": pivot}
+
+
+def _join(*pipelines: Pipeline) -> Pipeline:
+    return sum(pipelines, Pipeline([]))
+
+
+def _name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]

@@ -12,8 +12,6 @@ import pandas as pd
 
 from pivotrl_pipeline.evaluation.summary import MEAN
 
-VALIDATION = "validation"
-
 
 def choose_variants(validation: pd.DataFrame) -> dict[str, int]:
     """The best variant of each method; of equal ones the first.
@@ -22,11 +20,9 @@ def choose_variants(validation: pd.DataFrame) -> dict[str, int]:
         validation: Columns ``method``, ``variant``, ``success`` (mean over tasks), a
             row per cell.
     """
-    means = validation.groupby(["method", "variant"], sort=True)["success"].mean()
-    return {
-        str(method): int(of_method.droplevel("method").idxmax())
-        for method, of_method in means.groupby(level="method", sort=False)
-    }
+    means = validation.groupby(["method", "variant"], as_index=False)["success"].mean()
+    best = means.loc[means.groupby("method", sort=False)["success"].idxmax()]
+    return dict(zip(best["method"].map(str), best["variant"].map(int), strict=True))
 
 
 def compute_crossed_interval(
@@ -65,7 +61,7 @@ def compute_crossed_interval(
 
 def contrast_cells(
     results: pd.DataFrame,
-    weight_by_group: Mapping[Sequence[str], float],
+    weight_by_group: Mapping[tuple[str, ...], float],
     *,
     confidence: float,
     num_resamples: int,

@@ -12,8 +12,6 @@ from pivotrl_pipeline.policies.pretraining.tokenizer import token_id
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
-_ROPE_THETA = 1_000_000.0
-
 
 def make_model(
     parameters: ModelParameters, tokenizer: "PreTrainedTokenizerFast", *, seed: int
@@ -33,7 +31,6 @@ def make_model(
         num_key_value_heads=parameters.num_key_value_heads,
         head_dim=parameters.hidden_size // parameters.num_heads,
         max_position_embeddings=parameters.max_tokens,
-        rope_parameters={"rope_type": "default", "rope_theta": _ROPE_THETA},
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=end,

@@ -98,8 +98,8 @@ class Pretrainer:
             flat = self._workgroup.sum(flat)
         loss_total, weight_total = flat[-2:]
         sizes = [weight.numel() for weight in weights]
-        for weight, part in zip(weights, torch.split(flat[:-2], sizes), strict=True):
-            weight.grad = (part / weight_total).view_as(weight)
+        for weight, total in zip(weights, torch.split(flat[:-2], sizes), strict=True):
+            weight.grad = (total / weight_total).view_as(weight)
         return float(loss_total / weight_total)
 
     def _step(self) -> None:

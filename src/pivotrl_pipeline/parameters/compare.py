@@ -1,0 +1,100 @@
+"""Parameters of the `compare` and `ablate` pipelines: which cells there are."""
+
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pivotrl_pipeline.errors import ConfigurationError, describe_choices
+from pivotrl_pipeline.parameters.e2e import E2EParameters
+from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
+from pivotrl_pipeline.parameters.sft import SFTParameters
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid")
+
+Trainer: TypeAlias = Literal["sft", "rl_update", "e2e"]
+Settings: TypeAlias = dict[str, bool | int | float | str]
+"""Fields of the trainer's parameters, with the values they take instead."""
+
+_PARAMETERS_BY_TRAINER: dict[Trainer, type[BaseModel]] = {
+    "sft": SFTParameters,
+    "rl_update": RLUpdateParameters,
+    "e2e": E2EParameters,
+}
+
+
+class MethodParameters(BaseModel):
+    """One way to train, tried in several variants."""
+
+    model_config = _FROZEN
+
+    trainer: Trainer
+    """The pipeline whose node trains."""
+    turns: Literal["pivot_candidates", "pivots"] | None
+    """The table of turns that are trained on; None for whole episodes."""
+    settings: Settings
+    """Of all variants."""
+    variants: tuple[Settings, ...] = Field(min_length=1)
+    """What is tuned; the best by validation success is the method's."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "MethodParameters":
+        for variant in self.variants:
+            check_settings(self.trainer, {**self.settings, **variant})
+        return self
+
+
+class CompareParameters(BaseModel):
+    """Methods side by side."""
+
+    model_config = _FROZEN
+
+    seeds: tuple[int, ...] = Field(min_length=1)
+    """Each cell is trained once per seed."""
+    validation_tasks: int = Field(ge=1)
+    """Tasks per tier on which variants are chosen; no method is evaluated on them."""
+    methods: dict[str, MethodParameters]
+    """By name; the first is compared with each of the others."""
+
+    @model_validator(mode="after")
+    def _check_equal_tuning(self) -> "CompareParameters":
+        counts = {name: len(each.variants) for name, each in self.methods.items()}
+        if len(set(counts.values())) > 1:
+            raise ConfigurationError(
+                f"compare.methods have different numbers of variants ({counts}); give "
+                f"each as many: a method that is tuned more looks better."
+            )
+        return self
+
+
+class AblateParameters(BaseModel):
+    """Verifiers crossed with selections."""
+
+    model_config = _FROZEN
+
+    seeds: tuple[int, ...] = Field(min_length=1)
+    """Each cell is trained once per seed."""
+    verifiers: tuple[str, ...] = Field(min_length=1)
+    """Names in `variance_computation.verifiers`."""
+    strategies: tuple[Literal["all", "mixed", "low_mean"], ...] = Field(min_length=1)
+    """Of selection."""
+    settings: Settings
+    """Of the update in every cell."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "AblateParameters":
+        check_settings("rl_update", self.settings)
+        return self
+
+
+def check_settings(trainer: Trainer, settings: Settings) -> None:
+    """Refuses names that the trainer's parameters do not have.
+
+    Raises:
+        ConfigurationError: Names the choices.
+    """
+    fields = _PARAMETERS_BY_TRAINER[trainer].model_fields
+    for name in settings:
+        if name not in fields:
+            raise ConfigurationError(
+                f"{trainer} has no parameter {name!r}; {describe_choices(name, fields)}"
+            )

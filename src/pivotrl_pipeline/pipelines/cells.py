@@ -1,0 +1,91 @@
+"""Cells of a grid: one template, many trainings, each under a namespace of its own.
+
+A cell is what one training is: a method, its settings and a seed. The grids are listed
+in YAML (`parameters_compare.yml`), which is read here because Kedro asks for pipelines
+before it loads parameters. What cells share lies outside their namespaces, so it is
+computed once; a new cell costs only itself.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial, update_wrapper
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from kedro.utils import find_kedro_project
+from omegaconf import OmegaConf
+from pydantic import BaseModel
+
+from pivotrl_pipeline.parameters.compare import Settings
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+GRID_FILE = "parameters_compare.yml"
+ENVIRONMENTS = ("base", "local")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training."""
+
+    method: str
+    """Cells of a method differ in their variant and their seed."""
+    variant: int
+    """0-based."""
+    seed: int
+    needs_profile: bool
+    """Whether it learns from pivots, which rollouts had to be sampled for."""
+    settings: Settings = field(default_factory=dict)
+    """What takes the place of the trainer's own parameters, the seed included."""
+
+    @property
+    def name(self) -> str:
+        """Unique in its grid; the last part of the namespace."""
+        return f"{self.method}_{self.variant}_seed_{self.seed}"
+
+
+def read_grid(name: str, model: type[M]) -> M | None:
+    """A grid of `parameters_compare.yml`; what ``local`` says goes over ``base``.
+
+    Returns:
+        None outside a Kedro project, where there is nothing to read.
+    """
+    project = find_kedro_project(Path.cwd())
+    if project is None:
+        return None
+    merged: dict[str, object] = {}
+    for environment in ENVIRONMENTS:
+        file = Path(project) / "conf" / environment / GRID_FILE
+        if file.is_file():
+            content = OmegaConf.to_container(OmegaConf.load(file))
+            merged |= cast("dict[str, dict[str, object]]", content).get(name, {})
+    return model.model_validate(merged)
+
+
+def with_settings(function: Callable[..., T], settings: Settings) -> Callable[..., T]:
+    """The node function of a stage, its ``parameters`` changed by the settings."""
+    bound = partial(_call_with_settings, function, settings)
+    return update_wrapper(bound, function)
+
+
+def _call_with_settings(
+    function: Callable[..., T], settings: Settings, **inputs: Any
+) -> T:
+    parameters: BaseModel = inputs["parameters"]
+    changed = type(parameters).model_validate({**parameters.model_dump(), **settings})
+    return function(**{**inputs, "parameters": changed})
+
+
+def bind(function: Callable[..., T], **values: object) -> Callable[..., T]:
+    """The function with some arguments fixed, still a node function in full.
+
+    Name, docstring and annotations stay, since Kedro reads them; the fixed arguments
+    leave the signature.
+    """
+    bound = update_wrapper(partial(function, **values), function)
+    signature = inspect.signature(function)
+    free = [p for name, p in signature.parameters.items() if name not in values]
+    bound.__signature__ = signature.replace(parameters=free)  # type: ignore[attr-defined]
+    return bound

@@ -1,0 +1,123 @@
+"""Cells: what they are called, what they change, and what a grid may say."""
+
+import inspect
+import pickle
+import typing
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from pivotrl_pipeline.parameters.compare import AblateParameters, CompareParameters
+from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
+from pivotrl_pipeline.pipelines.cells import Cell, bind, read_grid, with_settings
+
+PARAMETERS = PivotSelectionParameters(
+    strategy="low_mean",
+    verifier="functional",
+    low_mean_threshold=0.6,
+    include_threshold=False,
+    keep_all_zero=False,
+)
+SFT = {
+    "trainer": "sft",
+    "turns": "pivots",
+    "settings": {},
+    "variants": [{"learning_rate": 1.0e-3}],
+}
+GRID = {"seeds": [0, 1], "validation_tasks": 5, "methods": {"sft": SFT}}
+
+
+def describe(
+    turns: str, parameters: PivotSelectionParameters, *, name: str = "none"
+) -> str:
+    """What it was given."""
+    return f"{turns} {parameters.strategy} {parameters.low_mean_threshold} {name}"
+
+
+def write_grid(folder: Path, text: str) -> None:
+    folder.mkdir(parents=True)
+    (folder / "parameters_compare.yml").write_text(text)
+
+
+def test_settings_take_the_place_of_parameters_and_leave_the_rest() -> None:
+    changed = with_settings(describe, {"strategy": "all"})
+
+    assert changed(turns="t", parameters=PARAMETERS) == "t all 0.6 none"
+    assert describe("t", PARAMETERS) == "t low_mean 0.6 none"
+
+
+def test_settings_are_validated_as_parameters_are() -> None:
+    changed = with_settings(describe, {"low_mean_threshold": 7})
+
+    with pytest.raises(ValueError, match="low_mean_threshold"):
+        changed(turns="t", parameters=PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [with_settings(describe, {"strategy": "all"}), bind(describe, name="a")],
+    ids=["with_settings", "bind"],
+)
+def test_a_node_function_keeps_its_name_and_its_hints_and_travels(
+    function: typing.Any,
+) -> None:
+    assert function.__name__ == "describe"
+    assert function.__doc__ == "What it was given."
+    assert typing.get_type_hints(function)["parameters"] is PivotSelectionParameters
+    again = pickle.loads(pickle.dumps(function))
+    arguments = {"turns": "t", "parameters": PARAMETERS}
+    assert again(**arguments) == function(**arguments)
+
+
+def test_what_is_bound_is_no_input_any_more() -> None:
+    assert list(inspect.signature(bind(describe, name="a")).parameters) == [
+        "turns",
+        "parameters",
+    ]
+
+
+def test_a_cell_is_named_after_what_it_is() -> None:
+    assert Cell("sft", 1, 3, needs_profile=False).name == "sft_1_seed_3"
+
+
+def test_what_local_says_goes_over_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.kedro]\npackage_name = 'x'\n")
+    write_grid(
+        tmp_path / "conf/base",
+        "ablate: {seeds: [0], verifiers: [a], strategies: [all], settings: {}}",
+    )
+    write_grid(tmp_path / "conf/local", "ablate: {seeds: [4, 5]}")
+    monkeypatch.chdir(tmp_path)
+
+    grid = read_grid("ablate", AblateParameters)
+
+    assert grid is not None
+    assert grid.seeds == (4, 5)
+    assert grid.verifiers == ("a",)
+
+
+def test_outside_a_project_there_is_no_grid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert read_grid("compare", CompareParameters) is None
+
+
+def test_methods_must_be_tuned_alike() -> None:
+    twice = {**SFT, "variants": [{}, {"num_epochs": 2}]}
+
+    with pytest.raises(ValidationError, match="different numbers of variants"):
+        CompareParameters.model_validate(
+            {**GRID, "methods": {"sft": SFT, "sft_twice": twice}}
+        )
+
+
+def test_a_setting_that_the_trainer_does_not_have_is_refused_by_name() -> None:
+    wrong = {**SFT, "variants": [{"learning_rat": 1.0}]}
+
+    with pytest.raises(ValidationError, match=r"no parameter 'learning_rat'"):
+        CompareParameters.model_validate({**GRID, "methods": {"sft": wrong}})

@@ -1,0 +1,149 @@
+"""Both grids with few, tiny cells, through the catalog's patterns as configured."""
+
+from typing import Any
+
+import pytest
+from kedro.framework.project import pipelines
+from kedro.io import DataCatalog
+from kedro.runner import SequentialRunner
+from tests.pipelines.small_project import make_small_catalog
+
+from pivotrl_pipeline.parameters.compare import AblateParameters, CompareParameters
+from pivotrl_pipeline.pipelines import ablate, compare
+
+COMPARE: dict[str, Any] = {
+    "seeds": [0, 1],
+    "validation_tasks": 2,
+    "methods": {
+        "pivotrl": {
+            "trainer": "rl_update",
+            "turns": "pivots",
+            "settings": {},
+            "variants": [{"num_updates": 1}],
+        },
+        "sft": {
+            "trainer": "sft",
+            "turns": "pivot_candidates",
+            "settings": {},
+            "variants": [{"learning_rate": 1.0e-3}],
+        },
+        "e2e": {
+            "trainer": "e2e",
+            "turns": None,
+            "settings": {"keep": "last"},
+            "variants": [{"learning_rate": 1.0e-3}],
+        },
+    },
+}
+ABLATE: dict[str, Any] = {
+    "seeds": [0],
+    "verifiers": ["exact_match", "functional"],
+    "strategies": ["all", "mixed"],
+    "settings": {"num_updates": 1},
+}
+PROFILE = ("ingestion", "rollout_sampling", "variance_computation")
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> DataCatalog:
+    folder = tmp_path_factory.mktemp("grids")
+    many = {"num_rollouts": 4}
+    catalog = make_small_catalog(
+        folder, compare=COMPARE, ablate=ABLATE, rollout_sampling=many
+    )
+    profile = sum((pipelines[name] for name in PROFILE), pipelines["pivot_selection"])
+    grids = [
+        compare.create_pipeline(CompareParameters.model_validate(COMPARE)),
+        ablate.create_pipeline(AblateParameters.model_validate(ABLATE)),
+    ]
+    SequentialRunner().run(sum(grids, profile), catalog)
+    return catalog
+
+
+def test_a_cell_a_method_variant_and_seed(outputs: DataCatalog) -> None:
+    cells = outputs.load("comparison_cells")
+
+    assert cells["cell"].tolist() == [
+        f"{method}_0_seed_{seed}" for method in COMPARE["methods"] for seed in (0, 1)
+    ]
+
+
+def test_costs_are_what_each_method_spent(outputs: DataCatalog) -> None:
+    cells = outputs.load("comparison_cells").set_index("cell")
+    num_candidates = len(outputs.load("pivot_candidates"))
+
+    pivotrl, sft, e2e = (
+        cells.loc[f"{name}_0_seed_1"] for name in ("pivotrl", "sft", "e2e")
+    )
+
+    assert pivotrl["rollout_turns"] == 2 * 2  # pivots in an update, actions at each
+    assert pivotrl["profiling_turns"] == 4 * num_candidates
+    assert (sft["rollout_turns"], sft["profiling_turns"]) == (0, 0)
+    assert e2e["rollout_turns"] >= 2 * 2  # episodes of at least one turn
+    assert e2e["profiling_turns"] == 0
+    assert sft["tokens_forwarded"] > 0
+
+
+def test_seeds_train_apart(outputs: DataCatalog) -> None:
+    one, other = (
+        outputs.load(f"compare.sft_0_seed_{seed}.policy").fingerprint for seed in (0, 1)
+    )
+
+    assert one != other
+
+
+def test_every_pair_is_contrasted_on_all_reported_items(outputs: DataCatalog) -> None:
+    summary = outputs.load("comparison_summary")
+
+    pairs = summary[["method", "less"]].drop_duplicates().to_numpy().tolist()
+    assert pairs == [
+        ["pivotrl", "initial"],
+        ["sft", "initial"],
+        ["e2e", "initial"],
+        ["pivotrl", "sft"],
+        ["pivotrl", "e2e"],
+    ]
+    whole = summary[summary["task"] == "mean"].groupby("suite")["num_items"].unique()
+    assert {suite: items.tolist() for suite, items in whole.items()} == {
+        "in_domain": [3],
+        "out_of_domain": [10],
+    }
+
+
+def test_the_report_holds_every_cell(outputs: DataCatalog) -> None:
+    report = outputs.load("comparison_report")
+
+    assert all(cell in report for cell in outputs.load("comparison_cells")["cell"])
+    assert "pivotrl less sft" in report
+
+
+def test_curves_begin_at_the_initial_policy(outputs: DataCatalog) -> None:
+    curves = outputs.load("comparison_curves")
+    results = outputs.load("comparison_results")
+
+    initial = results[
+        (results["policy"] == "initial") & (results["suite"] == "validation")
+    ]
+    first = curves.groupby("cell").first()
+    assert (first["rollout_turns"] == 0).all()
+    assert (first["validation_success"] == initial["score"].mean()).all()
+    assert len(outputs.load("comparison_curves_figure").data) > 0
+
+
+def test_a_selection_is_shared_by_the_seeds_of_its_cells(outputs: DataCatalog) -> None:
+    pivots = outputs.load("ablate.exact_match_all.pivots")
+
+    assert set(pivots["verifier"]) == {"exact_match"}
+    assert len(outputs.load("ablate.functional_mixed.pivots")) < len(pivots)
+
+
+def test_the_ablation_has_each_cell_and_the_interaction(outputs: DataCatalog) -> None:
+    summary = outputs.load("ablation_summary")
+    whole = summary[(summary["task"] == "mean") & (summary["suite"] == "in_domain")]
+    change = whole[whole["contrast"] == "change"].set_index("cell")["change"]
+    (interaction,) = whole.loc[whole["contrast"] == "interaction", "change"]
+
+    assert interaction == pytest.approx(
+        (change["functional_mixed"] - change["functional_all"])
+        - (change["exact_match_mixed"] - change["exact_match_all"])
+    )
