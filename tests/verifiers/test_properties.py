@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from pivotrl_pipeline.parameters.verifiers import VerifierParameters
 from pivotrl_pipeline.records.messages import Action, Tool, make_tool_call
 from pivotrl_pipeline.records.trajectories import State
 from pivotrl_pipeline.verifiers.build import build_verifiers
+from pivotrl_pipeline.verifiers.comparators import same_command
 
 # How long an example takes says more about the machine than about the verifier.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -144,3 +146,21 @@ def test_message_passes_its_own_verifier(text: str, words: list[str]) -> None:
     verdict = FUNCTIONAL.verify(STATE, message, message)
 
     assert verdict.reward == 1.0 or verdict.reason == "tool_like_message"
+
+
+WORDS = ["cd src", "&&", ";", "|", "ls -la", "'a b'", '"$HOME"', "$(", ")", "> out"]
+COMMANDS = st.text(max_size=20) | st.lists(
+    st.sampled_from(WORDS) | st.text(max_size=3), max_size=6
+).map(" ".join)
+
+
+@UNHURRIED
+@given(left=COMMANDS, right=COMMANDS)
+def test_equivalence_of_commands_is_reflexive_and_symmetric(
+    left: str, right: str
+) -> None:
+    pytest.importorskip("bashlex")
+    compare = same_command(directory="/repo", keeps_directory=False)
+
+    assert compare(left, left)
+    assert compare(left, right) == compare(right, left)

@@ -3,7 +3,8 @@
 Its surprises are kept on purpose: any message passes where a message was demonstrated,
 10 is not 10.0, true is 1, an optional argument at its default is a mismatch, two
 sentences that share a tenth of their words agree, and with ``parallel_rewarding`` off
-surplus calls cost nothing. Do not train on it; compare with it.
+surplus calls cost nothing. Do not train on it; compare with it. Only what is no action
+at all, a text cut off or an unclosed tag, is refused before, as for every verifier.
 
 Source:
     NVIDIA-NeMo/Gym 07d6b0d, ``resources_servers/
