@@ -6,6 +6,7 @@ import typing
 from pathlib import Path
 
 import pytest
+from kedro.pipeline import Node
 from pydantic import ValidationError
 
 from pivotrl_pipeline.parameters.compare import AblateParameters, CompareParameters
@@ -68,6 +69,15 @@ def test_a_node_function_keeps_its_name_and_its_hints_and_travels(
     again = pickle.loads(pickle.dumps(function))
     arguments = {"turns": "t", "parameters": PARAMETERS}
     assert again(**arguments) == function(**arguments)
+
+
+def test_inputs_of_changed_functions_stay_in_the_order_of_their_arguments() -> None:
+    # Kedro pairs both by position, to find the model of each parameter.
+    changed = with_settings(describe, {"strategy": "all"})
+
+    inputs = {"parameters": "params:p", "name": "n", "turns": "t"}
+
+    assert Node(changed, inputs, "outcome").inputs == ["t", "params:p", "n"]
 
 
 def test_what_is_bound_is_no_input_any_more() -> None:

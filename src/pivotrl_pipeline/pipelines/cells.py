@@ -66,8 +66,10 @@ def read_grid(name: str, model: type[M]) -> M | None:
 
 def with_settings(function: Callable[..., T], settings: Settings) -> Callable[..., T]:
     """The node function of a stage, its ``parameters`` changed by the settings."""
-    bound = partial(_call_with_settings, function, settings)
-    return update_wrapper(bound, function)
+    bound = update_wrapper(partial(_call_with_settings, function, settings), function)
+    # Kedro pairs inputs with annotations by the order of the arguments.
+    bound.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return bound
 
 
 def _call_with_settings(
