@@ -1,6 +1,6 @@
 """Parameters of the pipeline that writes the order desk's trajectories."""
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 
 class DemonstrationsParameters(BaseModel):
@@ -8,5 +8,5 @@ class DemonstrationsParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    num_tasks_by_tier: dict[str, PositiveInt] = Field(min_length=1)
+    num_tasks_by_tier: dict[str, NonNegativeInt] = Field(min_length=1)
     """Of each tier of the desk: ``short`` takes 2 to 6 turns, ``long`` 8 to 16."""
