@@ -108,8 +108,8 @@ def test_the_policy_is_a_whole_one_with_its_lineage(outputs: DataCatalog) -> Non
     initial = outputs.load("initial_policy")
     assert lineage["initial_policy"]["fingerprint"] == initial.fingerprint
     assert lineage["turns"]["count"] == _count_training_turns(outputs)
-    measured = lineage["measured"]["loss/validation"]
-    assert measured["kept"] < measured["initial"]
+    losses = lineage["validation_loss"]
+    assert losses["kept"] < losses["initial"]
     model = AutoModelForCausalLM.from_pretrained(checkpoint.location)
     assert model.config.hidden_size == 16
     assert checkpoint.fingerprint != initial.fingerprint
@@ -132,10 +132,8 @@ def test_any_table_of_candidates_can_be_trained_on(
     metrics = catalog.load("sft_metrics")
     assert len(metrics) == 1
     # the validation turns are the same, so the losses of both trainings compare
-    whole = outputs.load("sft_policy").location
-    other = json.loads((Path(whole) / "lineage.json").read_text())
-    lineage = json.loads((folder / "lineage.json").read_text())
-    initial = (
-        each["measured"]["loss/validation"]["initial"] for each in (other, lineage)
-    )
-    assert len(set(initial)) == 1
+    lineages = [
+        json.loads((Path(place) / "lineage.json").read_text())
+        for place in (outputs.load("sft_policy").location, folder)
+    ]
+    assert len({each["validation_loss"]["initial"] for each in lineages}) == 1

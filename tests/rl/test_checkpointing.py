@@ -15,8 +15,8 @@ def make_progress(num_updates: int) -> Progress:
         metrics=[{"update_index": 0, "reward/mean": 0.5, "heldout/reward_mean": None}],
         best_weights={"weight": torch.ones(2)},
         best_num_updates=1,
-        best_heldout_reward_mean=0.75,
-        initial_heldout_reward_mean=0.5,
+        best_score=0.75,
+        initial_score=0.5,
     )
 
 

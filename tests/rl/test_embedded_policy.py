@@ -81,8 +81,8 @@ def test_the_embedded_policy_learns_the_rewarded_token() -> None:
     rewards = [row["reward/mean"] for row in trained.metrics]
     assert rewards[0] < 0.3
     assert rewards[-1] > 0.8
-    assert trained.initial_heldout_reward_mean == 0.0
-    assert trained.heldout_reward_mean == 1.0
+    assert trained.initial_score == 0.0
+    assert trained.score == 1.0
 
 
 def test_its_sampler_and_the_learner_agree() -> None:

@@ -77,8 +77,8 @@ def test_the_action_that_leads_to_success_is_learnt() -> None:
     rewards = column(trained, "reward/mean")
     assert rewards[0] < 0.3
     assert rewards[-1] > 0.8
-    assert trained.initial_heldout_reward_mean == 0.0
-    assert trained.heldout_reward_mean == 1.0
+    assert trained.initial_score == 0.0
+    assert trained.score == 1.0
     # every turn of every episode: 4 tasks x 8 episodes x 2 turns
     assert column(trained, "rollout_turns") == [64 * n for n in range(1, 26)]
     assert set(column(trained, "episode/mean_turns")) == {2.0}
@@ -237,4 +237,4 @@ def test_updates_on_pivots_measure_validation_success_too_and_keep_by_heldout() 
 
     assert column(trained, "heldout/reward_mean") == [None, 0.0, 0.0]
     assert column(trained, "validation/success") == [None, 1.0, 1.0]
-    assert (trained.num_updates, trained.heldout_reward_mean) == (0, 0.0)
+    assert (trained.num_updates, trained.score) == (0, 0.0)

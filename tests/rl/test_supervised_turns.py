@@ -12,7 +12,7 @@ from pivotrl_pipeline.errors import ConfigurationError, PolicyError
 from pivotrl_pipeline.policies.pretraining.tokenizer import train_tokenizer
 from pivotrl_pipeline.policies.templates import ChatTemplate
 from pivotrl_pipeline.policies.transformers_policy import TransformersPolicy
-from pivotrl_pipeline.records.messages import Action, Message, Role
+from pivotrl_pipeline.records.messages import Action, JsonObject, Message, Role
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.records.trajectories import PivotCandidate, Split, Trajectory
 from pivotrl_pipeline.rl.lineage import describe_supervised_lineage
@@ -22,6 +22,7 @@ from pivotrl_pipeline.rl.supervised_turns import (
     make_supervised_turns,
     order_turns,
 )
+from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
 
 TRAINING = make_trajectory("a", ["Ann", "Bob"])
 VALIDATION = replace(make_trajectory("b", ["Cid", "Dan"]), split=Split.VALIDATION)
@@ -225,12 +226,17 @@ def test_an_epoch_holds_every_turn_once_and_each_trajectory_in_one_piece() -> No
     assert ids(ordered) != ids(order_turns(turns, num_epochs=2, seed=1))
 
 
-def test_lineage_tells_turns_apart() -> None:
-    def digest(turns: SupervisedTurns) -> object:
+def test_lineage_tells_turns_apart_and_holds_the_losses() -> None:
+    def describe(turns: SupervisedTurns) -> JsonObject:
         checkpoint = PolicyCheckpoint("somewhere", "abc")
-        return describe_supervised_lineage(checkpoint, turns, {"seed": 0})["turns"]
+        trained = TrainedPolicy({}, "somewhere", (), 3, -0.5, -0.75)
+        return describe_supervised_lineage(checkpoint, turns, {"seed": 0}, trained)
 
     turns = make_turns(2)
+    lineage = describe(turns)
 
-    assert digest(turns) == digest(SupervisedTurns(turns.training[::-1], []))
-    assert digest(turns) != digest(make_turns(3))
+    assert (
+        lineage["turns"] == describe(SupervisedTurns(turns.training[::-1], []))["turns"]
+    )
+    assert lineage["turns"] != describe(make_turns(3))["turns"]
+    assert lineage["validation_loss"] == {"initial": 0.75, "kept": 0.5}

@@ -180,8 +180,8 @@ def test_the_best_heldout_weights_are_kept() -> None:
 
     trained = run(parameters, turns=turns, policy=ToyPolicy(model))
 
-    assert trained.initial_heldout_reward_mean == 1.0
-    assert trained.heldout_reward_mean == 1.0
+    assert trained.initial_score == 1.0
+    assert trained.score == 1.0
     assert trained.metrics[-1]["heldout/reward_mean"] < 1.0
     assert trained.num_updates == 0
     assert all(torch.equal(t, initial[n]) for n, t in trained.state_dict.items())

@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,13 +36,11 @@ class Progress:
     metrics: list[MetricsRow]
     """One row per update made."""
     best_weights: "dict[str, Tensor] | None"
-    """With the best held-out reward so far; None where the last weights are kept."""
+    """With the best score so far; None where the last weights are kept."""
     best_num_updates: int
     """Updates that the best weights have seen."""
-    best_heldout_reward_mean: float | None
-    initial_heldout_reward_mean: float | None
-    initial_metrics: MetricsRow = field(default_factory=dict)
-    """What else was measured before the first update, by the names of the metrics."""
+    best_score: float | None
+    initial_score: float | None
 
 
 @dataclass(frozen=True, slots=True)

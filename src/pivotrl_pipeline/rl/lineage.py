@@ -8,6 +8,7 @@ from pivotrl_pipeline.records.messages import JsonObject
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.rl.episode_tasks import EpisodeTasks
 from pivotrl_pipeline.rl.supervised_turns import SupervisedTurns
+from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
 from pivotrl_pipeline.rl.update import UpdateTurns
 
 
@@ -29,9 +30,19 @@ def describe_lineage(
 
 
 def describe_supervised_lineage(
-    initial_policy: PolicyCheckpoint, turns: SupervisedTurns, parameters: JsonObject
+    initial_policy: PolicyCheckpoint,
+    turns: SupervisedTurns,
+    parameters: JsonObject,
+    trained: TrainedPolicy,
 ) -> JsonObject:
-    """The same of supervised fine-tuning."""
+    """The same of supervised fine-tuning, with the loss that it began and ended with.
+
+    Args:
+        initial_policy: Trained from here.
+        turns: Trained on.
+        parameters: All settings.
+        trained: What came out; its scores are minus the validation loss.
+    """
     demonstrations = (
         f"{t.candidate_id} {t.prompt_ids} {t.action_ids}" for t in turns.training
     )
@@ -39,6 +50,11 @@ def describe_supervised_lineage(
         "initial_policy": _describe_policy(initial_policy),
         "turns": _describe_states(demonstrations),
         "sft": parameters,
+        "num_updates": trained.num_updates,
+        "validation_loss": {
+            "initial": _negate(trained.initial_score),
+            "kept": _negate(trained.score),
+        },
         "pivotrl_pipeline": __version__,
     }
 
@@ -64,3 +80,7 @@ def _describe_states(states: Iterable[str]) -> JsonObject:
     ordered = sorted(states)
     digest = hashlib.sha256("\n".join(ordered).encode()).hexdigest()
     return {"count": len(ordered), "sha256": digest}
+
+
+def _negate(value: float | None) -> float | None:
+    return None if value is None else -value

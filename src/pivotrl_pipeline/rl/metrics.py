@@ -75,6 +75,8 @@ class UpdateTotals:
     """Greedy, after the update; None where it was not measured."""
     validation_success: float | None = None
     """The same on validation tasks."""
+    validation_loss: float | None = None
+    """On recorded validation turns; None where it was not measured."""
 
 
 def make_metrics_row(

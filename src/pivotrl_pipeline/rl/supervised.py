@@ -8,36 +8,35 @@ Left out on purpose: dropout, packing of unrelated turns, a loss on anything but
 assistant's tokens.
 """
 
-import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.sft import SFTParameters
-from pivotrl_pipeline.rl.checkpointing import CheckpointFolder, Progress
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
 from pivotrl_pipeline.rl.fingerprints import fingerprint_update
-from pivotrl_pipeline.rl.metrics import MetricsRow
+from pivotrl_pipeline.rl.metrics import MetricsRow, UpdateTotals
 from pivotrl_pipeline.rl.supervised_turns import (
     SupervisedTurn,
     SupervisedTurns,
     order_turns,
 )
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
-from pivotrl_pipeline.rl.training_loop import PROGRESS_DELAY_SECONDS, TrainablePolicy
+from pivotrl_pipeline.rl.training_loop import (
+    Measurement,
+    Schedule,
+    TrainablePolicy,
+    run_updates,
+)
 from pivotrl_pipeline.sampling.episodes import ValidationTasks, measure_success
 
 if TYPE_CHECKING:
-    from pivotrl_pipeline.rl.supervised_learner import SupervisedLearner
-
-logger = logging.getLogger(__name__)
-
-LOSS = "loss/validation"
-SUCCESS = "validation/success"
+    from pivotrl_pipeline.rl.supervised_learner import (
+        SupervisedLearner,
+        SupervisedReport,
+    )
 
 
 def train_supervised(
@@ -68,7 +67,7 @@ def train_supervised(
         checkpoint_folder: None keeps no checkpoints.
 
     Returns:
-        Its lineage holds what was measured of the kept and of the initial weights.
+        Its scores are minus the validation loss.
 
     Raises:
         ConfigurationError: If there are no turns to train on, or no validation turns
@@ -89,142 +88,78 @@ def train_supervised(
     )
     num_updates = -(-len(ordered) // parameters.turns_per_update)
     learner = SupervisedLearner(policy.model, parameters, num_updates=num_updates)
-    run = _Run(
-        policy, turns, ordered, num_updates, parameters, validation_tasks, learner
+    return run_updates(
+        _SupervisedUpdates(
+            policy, turns, ordered, parameters, learner, validation_tasks
+        ),
+        learner,
+        Schedule(
+            num_updates,
+            parameters.validation_every,
+            parameters.checkpoint_every,
+            keeps_best=parameters.keep == "best",
+        ),
+        source_location=source_location,
+        checkpoints=checkpoints,
     )
-    progress = run.begin(checkpoints)
-    with tqdm(
-        total=num_updates,
-        initial=progress.num_updates,
-        desc="fine-tuning",
-        unit="update",
-        delay=PROGRESS_DELAY_SECONDS,
-    ) as bar:
-        while progress.num_updates < num_updates:
-            run.advance(progress)
-            if checkpoints is not None and run.is_due(
-                progress, parameters.checkpoint_every
-            ):
-                checkpoints.save(progress, learner.get_state())
-            bar.set_postfix(loss=progress.metrics[-1]["loss/train"], refresh=False)
-            bar.update()
-    return run.finish(progress, source_location)
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """One call of `train_supervised`."""
+class _SupervisedUpdates:
+    """What an update on recorded turns is."""
 
     policy: TrainablePolicy
     turns: SupervisedTurns
     ordered: Sequence[SupervisedTurn]
     """The training turns of all epochs."""
-    num_updates: int
     parameters: SFTParameters
-    validation_tasks: ValidationTasks | None
     learner: "SupervisedLearner"
+    validation_tasks: ValidationTasks | None
 
-    def begin(self, checkpoints: CheckpointFolder | None) -> Progress:
-        """The progress to go on from; the initial weights may stay the best."""
-        saved = None if checkpoints is None else checkpoints.load()
-        if saved is not None:
-            progress, learner_state = saved
-            self.learner.set_state(learner_state)
-            return progress
-        keeps_best = self.parameters.keep == "best"
-        return Progress(
-            num_updates=0,
-            metrics=[],
-            best_weights=self.learner.copy_weights() if keeps_best else None,
-            best_num_updates=0,
-            best_heldout_reward_mean=None,
-            initial_heldout_reward_mean=None,
-            initial_metrics=self._measure(),
-        )
+    def sample(self, update_index: int) -> Sequence[SupervisedTurn]:
+        """The update's turns."""
+        size = self.parameters.turns_per_update
+        return self.ordered[update_index * size : (update_index + 1) * size]
 
-    def advance(self, progress: Progress) -> None:
-        """Makes one update and, where it is due, measures what it led to."""
-        index = progress.num_updates
-        started = time.perf_counter()
-        first = index * self.parameters.turns_per_update
-        report = self.learner.learn(
-            self.ordered[first : first + self.parameters.turns_per_update], index
-        )
-        seconds = time.perf_counter() - started
-        progress.num_updates += 1
-        is_measured = self.is_due(progress, self.parameters.validation_every)
-        progress.metrics.append(
-            {
-                "update_index": index,
-                "epoch": first // len(self.turns.training),
-                "loss/train": report.loss,
-                **(self._measure() if is_measured else {LOSS: None, SUCCESS: None}),
-                "learning_rate": report.learning_rate,
-                "gradient/norm": report.gradient_norm,
-                "tokens/forwarded": report.num_forwarded_tokens,
-                "tokens/unique": report.num_unique_tokens,
-                "seconds/updating": seconds,
-            }
-        )
-        if is_measured:
-            self._keep_if_best(progress)
+    def learn(
+        self, rollouts: Sequence[SupervisedTurn], update_index: int
+    ) -> "SupervisedReport":
+        """One update of the weights."""
+        return self.learner.learn(rollouts, update_index)
 
-    def is_due(self, progress: Progress, every: int) -> bool:
-        """True after each ``every`` updates and after the last."""
-        done = progress.num_updates
-        return done % every == 0 or done == self.num_updates
+    def measure(self, *, is_initial: bool) -> Measurement:
+        """On validation turns, and between updates on validation tasks."""
+        loss, success, tasks = None, None, self.validation_tasks
+        if self.turns.validation:
+            loss = self.learner.measure_loss(self.turns.validation)
+        if tasks is not None and not is_initial:
+            success = measure_success(self.policy, tasks)
+        return Measurement(validation_loss=loss, validation_success=success)
 
-    def finish(self, progress: Progress, source_location: str) -> TrainedPolicy:
-        """The weights to keep, with everything measured on the way."""
-        weights, num_updates = (
-            (self.learner.copy_weights(), progress.num_updates)
-            if progress.best_weights is None
-            else (progress.best_weights, progress.best_num_updates)
-        )
-        initial, kept = progress.initial_metrics, _find_row(progress, num_updates)
-        logger.info(
-            "%s is %s after %d of %d updates, which are kept; it was %s",
-            *(LOSS, kept[LOSS], num_updates, self.num_updates, initial[LOSS]),
-        )
-        return TrainedPolicy(
-            weights,
-            source_location,
-            tuple(progress.metrics),
-            num_updates,
-            heldout_reward_mean=None,
-            initial_heldout_reward_mean=None,
-            lineage={
-                "measured": {
-                    name: {"initial": initial[name], "kept": kept[name]}
-                    for name in (LOSS, SUCCESS)
-                },
-                "num_updates": num_updates,
-            },
-        )
+    def count_turns(self, rollouts: Sequence[SupervisedTurn]) -> int:
+        """None is sampled."""
+        return 0
 
-    def _measure(self) -> MetricsRow:
-        turns, tasks = self.turns.validation, self.validation_tasks
+    def describe(
+        self,
+        rollouts: Sequence[SupervisedTurn],
+        report: "SupervisedReport",
+        totals: UpdateTotals,
+    ) -> MetricsRow:
+        """The row of `sft_metrics`."""
+        first = totals.update_index * self.parameters.turns_per_update
         return {
-            LOSS: self.learner.measure_loss(turns) if turns else None,
-            SUCCESS: None if tasks is None else measure_success(self.policy, tasks),
+            "update_index": totals.update_index,
+            "epoch": first // len(self.turns.training),
+            "loss/train": report.loss,
+            "loss/validation": totals.validation_loss,
+            "validation/success": totals.validation_success,
+            "learning_rate": report.learning_rate,
+            "gradient/norm": report.gradient_norm,
+            "tokens/forwarded": report.num_forwarded_tokens,
+            "tokens/unique": report.num_unique_tokens,
+            "seconds/updating": totals.updating_seconds,
         }
-
-    def _keep_if_best(self, progress: Progress) -> None:
-        loss = progress.metrics[-1][LOSS]
-        best = _find_row(progress, progress.best_num_updates)[LOSS]
-        if progress.best_weights is None or loss is None or best is None:
-            return
-        # A tie goes to the earlier weights: they are nearer to the initial policy.
-        if loss < best:
-            progress.best_weights = self.learner.copy_weights()
-            progress.best_num_updates = progress.num_updates
-
-
-def _find_row(progress: Progress, num_updates: int) -> MetricsRow:
-    """What was measured of the weights after so many updates."""
-    if num_updates == 0:
-        return progress.initial_metrics
-    return progress.metrics[num_updates - 1]
 
 
 def _check_turns(turns: SupervisedTurns, parameters: SFTParameters) -> None:

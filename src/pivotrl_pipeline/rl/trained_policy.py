@@ -39,9 +39,10 @@ class TrainedPolicy:
     num_updates: int
     """Updates that these weights have seen; fewer than were made if an earlier state
     was better."""
-    heldout_reward_mean: float | None
-    """Of these weights; None where nothing was held out."""
-    initial_heldout_reward_mean: float | None
+    score: float | None
+    """Of these weights: what was measured to tell which are best, the higher the
+    better; None where nothing was."""
+    initial_score: float | None
     """Of the weights that training began with."""
     lineage: JsonObject = field(default_factory=dict)
     """What it was made from, as fingerprints; kept beside the weights."""

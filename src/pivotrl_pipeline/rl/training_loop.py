@@ -1,4 +1,4 @@
-"""Updates one after another, whatever it is that they sample.
+"""Updates one after another, whatever it is that they learn from.
 
 Between them the weights are measured and the progress is saved; at the end the best or
 the last weights are given. A killed run goes on from its last checkpoint to the same
@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from pivotrl_pipeline.policies.base import Policy
 from pivotrl_pipeline.rl.checkpointing import CheckpointFolder, Progress
-from pivotrl_pipeline.rl.metrics import LearningReport, MetricsRow, UpdateTotals
+from pivotrl_pipeline.rl.metrics import MetricsRow, UpdateTotals
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 PROGRESS_DELAY_SECONDS = 3.0
 
+SHOWN = ("reward/mean", "groups/informative_rate", "loss/train")
+"""Metrics that stand beside the progress bar, where there are such."""
+
 Rollouts = TypeVar("Rollouts")
+Report = TypeVar("Report")
 
 
 class TrainablePolicy(Policy, Protocol):
@@ -37,14 +41,20 @@ class TrainablePolicy(Policy, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What some weights can do, greedily; None where it was not tried."""
+    """What some weights can do; None where it was not tried."""
 
     heldout_reward_mean: float | None = None
+    """Greedy."""
     validation_success: float | None = None
+    """Greedy."""
+    validation_loss: float | None = None
 
     @property
     def score(self) -> float | None:
-        """What says which weights are best: held-out turns where there are any."""
+        """The higher, the better the weights: what is measured on recorded turns
+        decides where there are any held out."""
+        if self.validation_loss is not None:
+            return -self.validation_loss
         if self.heldout_reward_mean is not None:
             return self.heldout_reward_mean
         return self.validation_success
@@ -61,14 +71,14 @@ class Schedule:
     """Whether the weights with the best score are given, or the last."""
 
 
-class Updates(Protocol[Rollouts]):
+class Updates(Protocol[Rollouts, Report]):
     """What an update samples and learns, and how weights are measured."""
 
     def sample(self, update_index: int) -> Rollouts:
-        """What the policy does now, judged."""
+        """What the policy does now, judged; or what was recorded."""
         ...
 
-    def learn(self, rollouts: Rollouts, update_index: int) -> LearningReport:
+    def learn(self, rollouts: Rollouts, update_index: int) -> Report:
         """One update of the weights."""
         ...
 
@@ -81,14 +91,14 @@ class Updates(Protocol[Rollouts]):
         ...
 
     def describe(
-        self, rollouts: Rollouts, report: LearningReport, totals: UpdateTotals
+        self, rollouts: Rollouts, report: Report, totals: UpdateTotals
     ) -> MetricsRow:
-        """The row of `training_metrics`."""
+        """The row of the metrics."""
         ...
 
 
 def run_updates(
-    updates: Updates[Rollouts],
+    updates: Updates[Rollouts, Report],
     learner: "ModelLearner",
     schedule: Schedule,
     *,
@@ -120,17 +130,14 @@ def run_updates(
             ):
                 checkpoints.save(progress, learner.get_state())
             row = progress.metrics[-1]
-            bar.set_postfix(
-                reward=row["reward/mean"],
-                informative=row["groups/informative_rate"],
-                refresh=False,
-            )
+            shown = {name: row[name] for name in SHOWN if name in row}
+            bar.set_postfix(shown, refresh=False)
             bar.update()
     return _finish(progress, learner, source_location)
 
 
 def _begin(
-    updates: Updates[Rollouts],
+    updates: Updates[Rollouts, Report],
     learner: "ModelLearner",
     schedule: Schedule,
     checkpoints: CheckpointFolder | None,
@@ -147,13 +154,13 @@ def _begin(
         metrics=[],
         best_weights=learner.copy_weights() if schedule.keeps_best else None,
         best_num_updates=0,
-        best_heldout_reward_mean=score,
-        initial_heldout_reward_mean=score,
+        best_score=score,
+        initial_score=score,
     )
 
 
 def _advance(
-    updates: Updates[Rollouts],
+    updates: Updates[Rollouts, Report],
     learner: "ModelLearner",
     schedule: Schedule,
     progress: Progress,
@@ -170,7 +177,7 @@ def _advance(
     if _is_due(progress, schedule, schedule.measure_every):
         measurement = updates.measure(is_initial=False)
         _keep_if_best(progress, learner, measurement.score)
-    before = progress.metrics[-1]["rollout_turns"] if progress.metrics else 0
+    before = progress.metrics[-1].get("rollout_turns") if progress.metrics else 0
     totals = UpdateTotals(
         update_index=index,
         rollout_turns=int(before or 0) + updates.count_turns(rollouts),
@@ -178,6 +185,7 @@ def _advance(
         updating_seconds=updated - sampled,
         heldout_reward_mean=measurement.heldout_reward_mean,
         validation_success=measurement.validation_success,
+        validation_loss=measurement.validation_loss,
     )
     progress.metrics.append(updates.describe(rollouts, report, totals))
 
@@ -191,14 +199,14 @@ def _is_due(progress: Progress, schedule: Schedule, every: int) -> bool:
 def _keep_if_best(
     progress: Progress, learner: "ModelLearner", score: float | None
 ) -> None:
-    best = progress.best_heldout_reward_mean
+    best = progress.best_score
     if progress.best_weights is None or score is None or best is None:
         return
     # A tie goes to the earlier weights: they are nearer to the initial policy.
     if score > best:
         progress.best_weights = learner.copy_weights()
         progress.best_num_updates = progress.num_updates
-        progress.best_heldout_reward_mean = score
+        progress.best_score = score
 
 
 def _finish(
@@ -206,16 +214,18 @@ def _finish(
 ) -> TrainedPolicy:
     """The weights to keep, with everything measured on the way."""
     last = progress.metrics[-1]
-    last_score = Measurement(
-        _to_float(last["heldout/reward_mean"]), _to_float(last["validation/success"])
-    ).score
+    measured = Measurement(
+        heldout_reward_mean=_to_float(last.get("heldout/reward_mean")),
+        validation_success=_to_float(last.get("validation/success")),
+        validation_loss=_to_float(last.get("loss/validation")),
+    )
     weights, num_updates, score = (
-        (learner.copy_weights(), progress.num_updates, last_score)
+        (learner.copy_weights(), progress.num_updates, measured.score)
         if progress.best_weights is None
         else (
             progress.best_weights,
             progress.best_num_updates,
-            progress.best_heldout_reward_mean,
+            progress.best_score,
         )
     )
     return TrainedPolicy(
@@ -224,7 +234,7 @@ def _finish(
         tuple(progress.metrics),
         num_updates,
         score,
-        progress.initial_heldout_reward_mean,
+        progress.initial_score,
     )
 
 

@@ -53,8 +53,6 @@ def train_supervised(
         ),
         checkpoint_folder=checkpoints,
     )
-    lineage = describe_supervised_lineage(
-        initial_policy, turns, parameters.model_dump(mode="json")
-    )
-    metrics = pd.DataFrame(trained.metrics)
-    return replace(trained, lineage={**lineage, **trained.lineage}), metrics
+    settings = parameters.model_dump(mode="json")
+    lineage = describe_supervised_lineage(initial_policy, turns, settings, trained)
+    return replace(trained, lineage=lineage), pd.DataFrame(trained.metrics)
