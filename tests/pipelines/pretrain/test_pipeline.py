@@ -34,13 +34,13 @@ TINY = PretrainParameters.model_validate(
             {
                 "num_documents": 8,
                 "batch_tokens": 256,
-                "batch_documents": 4,
+                "is_mixed": True,
                 "share_by_source": {**dict.fromkeys(SOURCES, 0.0), "skill": 1.0},
             },
             {
                 "num_documents": 4,
                 "batch_tokens": 512,
-                "batch_documents": 4,
+                "is_mixed": True,
                 "share_by_source": {**dict.fromkeys(SOURCES, 0.0), "repeat": 1.0},
             },
         ],
@@ -71,7 +71,7 @@ def test_the_pipeline_makes_a_policy_and_its_metrics() -> None:
     metrics = outputs["pretraining_metrics"].load()
     assert policy.model.config.vocab_size >= len(policy.tokenizer)
     assert metrics["update_index"].tolist() == list(range(len(metrics)))
-    assert len(metrics) >= 3
+    assert len(metrics) >= 2  # an update a stage
 
 
 def test_the_tokenizer_survives_as_text() -> None:
