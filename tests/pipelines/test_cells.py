@@ -26,7 +26,12 @@ SFT = {
     "settings": {},
     "variants": [{"learning_rate": 1.0e-3}],
 }
-GRID = {"seeds": [0, 1], "validation_tasks": 5, "methods": {"sft": SFT}}
+GRID = {
+    "seeds": [0, 1],
+    "validation_tasks": 5,
+    "fresh_seed": 9,
+    "methods": {"sft": SFT},
+}
 
 
 def describe(

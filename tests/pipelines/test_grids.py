@@ -14,6 +14,7 @@ from pivotrl_pipeline.pipelines import ablate, compare
 COMPARE: dict[str, Any] = {
     "seeds": [0, 1],
     "validation_tasks": 2,
+    "fresh_seed": 9,
     "methods": {
         "pivotrl": {
             "trainer": "rl_update",
@@ -147,3 +148,15 @@ def test_the_ablation_has_each_cell_and_the_interaction(outputs: DataCatalog) ->
         (change["functional_mixed"] - change["functional_all"])
         - (change["exact_match_mixed"] - change["exact_match_all"])
     )
+
+
+def test_pivots_are_sampled_again_with_another_seed(outputs: DataCatalog) -> None:
+    pivots, fresh = outputs.load("pivots"), outputs.load("compare.fresh.rollouts")
+    keys = ["candidate_id", "sample_index"]
+    both = fresh.merge(outputs.load("rollouts"), on=keys, suffixes=("", "_profile"))
+
+    assert set(fresh["candidate_id"]) == set(pivots["candidate_id"])
+    assert len(both) == len(fresh) == 4 * len(pivots)
+    assert (both["text"] != both["text_profile"]).any()
+    assert f"{len(pivots):,} pivots" in outputs.load("profile_report")
+    assert len(outputs.load("profile_figure").data) == 3

@@ -52,6 +52,8 @@ class CompareParameters(BaseModel):
     """Each cell is trained once per seed."""
     validation_tasks: int = Field(ge=1)
     """Tasks per tier on which variants are chosen; no method is evaluated on them."""
+    fresh_seed: int = Field(ge=0)
+    """Of the samples that pivots are looked at again with; not the profile's."""
     methods: dict[str, MethodParameters]
     """By name; the first is compared with each of the others."""
 

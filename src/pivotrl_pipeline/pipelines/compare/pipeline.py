@@ -8,6 +8,7 @@ from pivotrl_pipeline.pipelines.compare.nodes import (
     compare_methods,
     report_comparison,
 )
+from pivotrl_pipeline.pipelines.compare.profile import make_profile_pipeline
 from pivotrl_pipeline.pipelines.compare.template import (
     make_cell_pipeline,
     make_collecting_pipeline,
@@ -34,6 +35,7 @@ def create_pipeline(grid: CompareParameters | None = None) -> Pipeline:
     closing = make_collecting_pipeline(GRID, cells, "comparison")
     return (
         sum(trained, make_initial_pipeline(GRID))
+        + make_profile_pipeline(grid)
         + closing
         + Pipeline(_make_closing_nodes())
     )
