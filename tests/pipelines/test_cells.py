@@ -136,3 +136,15 @@ def test_a_setting_that_the_trainer_does_not_have_is_refused_by_name() -> None:
 
     with pytest.raises(ValidationError, match=r"no parameter 'learning_rat'"):
         CompareParameters.model_validate({**GRID, "methods": {"sft": wrong}})
+
+
+@pytest.mark.parametrize(
+    ("trainer", "turns"), [("sft", None), ("rl_update", "pivot_candidates")]
+)
+def test_turns_that_a_trainer_cannot_take_are_refused(
+    trainer: str, turns: str | None
+) -> None:
+    wrong = {**SFT, "trainer": trainer, "turns": turns}
+
+    with pytest.raises(ValidationError, match=f"trainer '{trainer}' has the turns"):
+        CompareParameters.model_validate({**GRID, "methods": {"sft": wrong}})

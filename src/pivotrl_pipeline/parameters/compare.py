@@ -15,6 +15,11 @@ Trainer: TypeAlias = Literal["sft", "rl_update", "e2e"]
 Settings: TypeAlias = dict[str, bool | int | float | str]
 """Fields of the trainer's parameters, with the values they take instead."""
 
+_TURNS_BY_TRAINER: dict[Trainer, tuple[str | None, ...]] = {
+    "sft": ("pivot_candidates", "pivots"),
+    "rl_update": ("pivots",),
+    "e2e": (None,),
+}
 _PARAMETERS_BY_TRAINER: dict[Trainer, type[BaseModel]] = {
     "sft": SFTParameters,
     "rl_update": RLUpdateParameters,
@@ -30,11 +35,22 @@ class MethodParameters(BaseModel):
     trainer: Trainer
     """The pipeline whose node trains."""
     turns: Literal["pivot_candidates", "pivots"] | None
-    """The table of turns that are trained on; None for whole episodes."""
+    """The table of turns that are trained on: `sft` takes either, `rl_update` pivots,
+    and `e2e` none, since it takes whole episodes."""
     settings: Settings
     """Of all variants."""
     variants: tuple[Settings, ...] = Field(min_length=1)
     """What is tuned; the best by validation success is the method's."""
+
+    @model_validator(mode="after")
+    def _check_turns(self) -> "MethodParameters":
+        choices = _TURNS_BY_TRAINER[self.trainer]
+        if self.turns not in choices:
+            raise ConfigurationError(
+                f"A method of the trainer {self.trainer!r} has the turns "
+                f"{self.turns!r}; expected {' or '.join(map(repr, choices))}."
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_names(self) -> "MethodParameters":

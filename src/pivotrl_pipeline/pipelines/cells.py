@@ -64,8 +64,15 @@ def read_grid(name: str, model: type[M]) -> M | None:
     return model.model_validate(merged)
 
 
-def with_settings(function: Callable[..., T], settings: Settings) -> Callable[..., T]:
-    """The node function of a stage, its ``parameters`` changed by the settings."""
+def with_settings(
+    function: Callable[..., T], settings: Settings | None
+) -> Callable[..., T]:
+    """The node function of a stage, its ``parameters`` changed by the settings.
+
+    Without any it is the function itself.
+    """
+    if not settings:
+        return function
     bound = update_wrapper(partial(_call_with_settings, function, settings), function)
     # Kedro pairs inputs with annotations by the order of the arguments.
     bound.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]

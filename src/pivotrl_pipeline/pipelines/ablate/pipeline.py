@@ -3,15 +3,14 @@
 from kedro.pipeline import Node, Pipeline
 
 from pivotrl_pipeline.parameters.compare import AblateParameters
+from pivotrl_pipeline.pipelines import pivot_selection
 from pivotrl_pipeline.pipelines.ablate.nodes import contrast_ablation
-from pivotrl_pipeline.pipelines.cells import Cell, bind, read_grid, with_settings
+from pivotrl_pipeline.pipelines.cells import Cell, bind, read_grid
 from pivotrl_pipeline.pipelines.compare.template import (
     make_cell_pipeline,
     make_collecting_pipeline,
     make_initial_pipeline,
-    make_training_node,
 )
-from pivotrl_pipeline.pipelines.pivot_selection.nodes import select_pivots
 
 GRID = "ablate"
 
@@ -37,7 +36,8 @@ def create_pipeline(grid: AblateParameters | None = None) -> Pipeline:
         make_cell_pipeline(
             GRID,
             cell,
-            make_training_node("rl_update", cell, turns="pivots"),
+            "rl_update",
+            turns="pivots",
             pivots=f"{GRID}.{cell.method}.pivots",
         )
         for cell in cells
@@ -52,23 +52,10 @@ def create_pipeline(grid: AblateParameters | None = None) -> Pipeline:
 
 def _make_selection_pipeline(verifier: str, strategy: str) -> Pipeline:
     """Stage 4 with another verifier and strategy."""
-    shared = {"pivot_candidates", "trajectories", "reward_statistics"}
     return Pipeline(
-        [
-            Node(
-                func=with_settings(
-                    select_pivots, {"verifier": verifier, "strategy": strategy}
-                ),
-                inputs={
-                    **{name: name for name in shared},
-                    "parameters": "params:pivot_selection",
-                },
-                outputs=["pivots", "selection_report"],
-                name="select_pivots",
-            )
-        ],
+        pivot_selection.create_pipeline({"verifier": verifier, "strategy": strategy}),
         namespace=f"{GRID}.{verifier}_{strategy}",
-        inputs=shared,
+        inputs={"pivot_candidates", "trajectories", "reward_statistics"},
         parameters={"params:pivot_selection"},
     )
 

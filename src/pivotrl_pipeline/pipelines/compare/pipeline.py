@@ -13,7 +13,6 @@ from pivotrl_pipeline.pipelines.compare.template import (
     make_cell_pipeline,
     make_collecting_pipeline,
     make_initial_pipeline,
-    make_training_node,
 )
 
 GRID = "compare"
@@ -26,16 +25,14 @@ def create_pipeline(grid: CompareParameters | None = None) -> Pipeline:
         return Pipeline([])
     listed = list_cells(grid)
     trained = [
-        make_cell_pipeline(
-            GRID, cell, make_training_node(method.trainer, cell, turns=method.turns)
-        )
+        make_cell_pipeline(GRID, cell, method.trainer, turns=method.turns)
         for method, cell in listed
     ]
     cells = tuple(cell for _, cell in listed)
     closing = make_collecting_pipeline(GRID, cells, "comparison")
     return (
         sum(trained, make_initial_pipeline(GRID))
-        + make_profile_pipeline(grid)
+        + make_profile_pipeline(grid.fresh_seed)
         + closing
         + Pipeline(_make_closing_nodes())
     )

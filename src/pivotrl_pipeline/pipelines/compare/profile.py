@@ -8,14 +8,8 @@ by stages 2 and 3 as they are, on the pivots alone and with another seed.
 import pandas as pd
 from kedro.pipeline import Node, Pipeline
 
-from pivotrl_pipeline.parameters.compare import CompareParameters
 from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
-from pivotrl_pipeline.pipelines.cells import with_settings
-from pivotrl_pipeline.pipelines.rollout_sampling.nodes import sample_rollouts
-from pivotrl_pipeline.pipelines.variance_computation.nodes import (
-    compute_reward_statistics,
-    verify_rollouts,
-)
+from pivotrl_pipeline.pipelines import rollout_sampling, variance_computation
 from pivotrl_pipeline.reporting import profile as reporting
 
 NAMESPACE = "compare.fresh"
@@ -46,59 +40,27 @@ def report_profile(
     return report, reporting.draw_profile(profiled, kept, fresh)
 
 
-def make_profile_pipeline(grid: CompareParameters) -> Pipeline:
+def make_profile_pipeline(fresh_seed: int) -> Pipeline:
     """Pivots → fresh statistics of them → how they moved."""
-    inside = Pipeline(
-        [
-            Node(
-                func=keep_pivots,
-                inputs=["all_candidates", "pivots"],
-                outputs="pivot_candidates",
-                name="keep_pivots",
-            ),
-            Node(
-                func=with_settings(sample_rollouts, {"seed": grid.fresh_seed}),
-                inputs={
-                    "trajectories": "trajectories",
-                    "pivot_candidates": "pivot_candidates",
-                    "initial_policy": "initial_policy",
-                    "rollout_store": "rollout_store",
-                    "policy_parameters": "params:policy",
-                    "parameters": "params:rollout_sampling",
-                },
-                outputs="rollouts",
-                name="sample_rollouts",
-            ),
-            Node(
-                func=verify_rollouts,
-                inputs={
-                    "rollouts": "rollouts",
-                    "trajectories": "trajectories",
-                    "pivot_candidates": "pivot_candidates",
-                    "parameters": "params:variance_computation",
-                },
-                outputs="verdicts",
-                name="verify_rollouts",
-            ),
-            Node(
-                func=compute_reward_statistics,
-                inputs="verdicts",
-                outputs="reward_statistics",
-                name="compute_reward_statistics",
-            ),
-        ]
+    keeping = Node(
+        func=keep_pivots,
+        inputs=["all_candidates", "pivots"],
+        outputs="pivot_candidates",
+        name="keep_pivots",
+    )
+    stages = (
+        Pipeline([keeping])
+        + rollout_sampling.create_pipeline({"seed": fresh_seed})
+        + variance_computation.create_pipeline()
     )
     shared = ("pivots", "trajectories", "initial_policy", "rollout_store")
     fresh = Pipeline(
-        inside,
+        stages,
         namespace=NAMESPACE,
         inputs={"all_candidates": "pivot_candidates", **{n: n for n in shared}},
-        parameters={
-            *("params:policy", "params:rollout_sampling"),
-            "params:variance_computation",
-        },
+        parameters={n for n in stages.inputs() if n.startswith("params:")},
     )
-    report = Node(
+    reporting_node = Node(
         func=report_profile,
         inputs={
             "reward_statistics": "reward_statistics",
@@ -109,15 +71,14 @@ def make_profile_pipeline(grid: CompareParameters) -> Pipeline:
         outputs=["profile_report", "profile_figure"],
         name="report_profile",
     )
-    sources = ("reward_statistics", "pivots")
-    closing = Pipeline(
-        [report],
+    return fresh + Pipeline(
+        [reporting_node],
         namespace="compare",
         inputs={
             "fresh_statistics": f"{NAMESPACE}.reward_statistics",
-            **{n: n for n in sources},
+            "reward_statistics": "reward_statistics",
+            "pivots": "pivots",
         },
         outputs={"profile_report", "profile_figure"},
         parameters={"params:pivot_selection"},
     )
-    return fresh + closing

@@ -1,96 +1,76 @@
-"""One cell as nodes: the stage that trains it, and its evaluation."""
+"""One cell as nodes: the pipeline that trains it, and its evaluation.
 
-from collections.abc import Callable
+Both stand in the cell's namespace. Whatever else they read, tables and parameters
+alike, lies outside and is shared by all cells.
+"""
 
 from kedro.pipeline import Node, Pipeline
 
 from pivotrl_pipeline.parameters.compare import Trainer
-from pivotrl_pipeline.pipelines.cells import Cell, bind, with_settings
+from pivotrl_pipeline.pipelines import e2e, rl_update, sft
+from pivotrl_pipeline.pipelines.cells import Cell, bind
 from pivotrl_pipeline.pipelines.compare.nodes import (
     INITIAL,
     collect_cells,
     evaluate_cell,
 )
-from pivotrl_pipeline.pipelines.e2e.nodes import train_end_to_end
-from pivotrl_pipeline.pipelines.rl_update.nodes import update_policy
-from pivotrl_pipeline.pipelines.sft.nodes import train_supervised
 
-SHARED_DATASETS = {"trajectories", "pivot_candidates", "pivots", "initial_policy"}
-SHARED_PARAMETERS = {
-    *("params:policy", "params:variance_computation"),
-    "params:rollout_sampling.max_prompt_tokens",
-    *("params:sft", "params:rl_update", "params:e2e", "params:ood_evaluation"),
-    "params:compare.validation_tasks",
+OWN_NAMES: dict[Trainer, dict[str, str]] = {
+    "sft": {
+        "sft_checkpoints": "checkpoints",
+        "sft_policy": "policy",
+        "sft_metrics": "metrics",
+    },
+    "rl_update": {
+        "update_checkpoints": "checkpoints",
+        "trained_policy": "policy",
+        "training_metrics": "metrics",
+    },
+    "e2e": {
+        "e2e_checkpoints": "checkpoints",
+        "e2e_policy": "policy",
+        "e2e_metrics": "metrics",
+    },
 }
+"""What is a cell's own, by the trainer's name for it."""
 
 
 def make_cell_pipeline(
-    grid: str, cell: Cell, training: Node, *, pivots: str = "pivots"
+    grid: str,
+    cell: Cell,
+    trainer: Trainer,
+    *,
+    turns: str | None,
+    pivots: str = "pivots",
 ) -> Pipeline:
     """A cell's training and evaluation, in the namespace ``grid.cell``.
 
     Args:
         grid: The outer namespace.
-        cell: The inner one.
-        training: Made by `make_training_node`.
+        cell: The inner one, and the settings.
+        trainer: The pipeline that trains.
+        turns: The table of turns that are trained on; None for whole episodes.
         pivots: The table that stands for `pivots` in this cell.
     """
-    inside = Pipeline([training, _make_evaluation_node(cell.name, "policy")])
-    free = inside.inputs()
-    shared = {name: name for name in SHARED_DATASETS & free}
+    training = _make_training_pipeline(trainer, cell, turns)
+    namespace = f"{grid}.{cell.name}"
+    own = {theirs: f"{namespace}.{ours}" for theirs, ours in OWN_NAMES[trainer].items()}
+    read = training.inputs()
+    shared = {n: n for n in read if n not in own and not n.startswith("params:")}
     if "pivots" in shared:
         shared["pivots"] = pivots
     return Pipeline(
-        inside,
-        namespace=f"{grid}.{cell.name}",
-        inputs=shared,
-        parameters=SHARED_PARAMETERS & free,
-    )
+        training,
+        namespace=namespace,
+        inputs=shared | {n: own[n] for n in read & own.keys()},
+        outputs={n: own[n] for n in training.outputs()},
+        parameters={n for n in read if n.startswith("params:")},
+    ) + _make_evaluation_pipeline(namespace, cell.name, f"{namespace}.policy")
 
 
 def make_initial_pipeline(grid: str) -> Pipeline:
     """The initial policy's evaluation, which cells are measured from."""
-    inside = Pipeline([_make_evaluation_node(INITIAL, "initial_policy")])
-    return Pipeline(
-        inside,
-        namespace=f"{grid}.{INITIAL}",
-        inputs={"initial_policy"},
-        parameters=SHARED_PARAMETERS & inside.inputs(),
-    )
-
-
-def make_training_node(
-    trainer: Trainer, cell: Cell, *, turns: str | None = None
-) -> Node:
-    """The trainer's own node with the cell's settings.
-
-    Args:
-        trainer: Whose node.
-        cell: With what settings.
-        turns: The table of turns that are trained on; None for whole episodes.
-    """
-    inputs = {
-        "initial_policy": "initial_policy",
-        "trajectories": "trajectories",
-        "checkpoints": "checkpoints",
-        "policy_parameters": "params:policy",
-        "parameters": f"params:{trainer}",
-    }
-    if turns is not None:
-        inputs |= {
-            ("sft_turns" if trainer == "sft" else "pivots"): turns,
-            "pivot_candidates": "pivot_candidates",
-            "max_prompt_tokens": "params:rollout_sampling.max_prompt_tokens",
-        }
-    if trainer == "rl_update":
-        inputs["verifier_parameters"] = "params:variance_computation"
-    function = _FUNCTION_BY_TRAINER[trainer]
-    return Node(
-        func=with_settings(function, cell.settings),
-        inputs=inputs,
-        outputs=["policy", "metrics"],
-        name=function.__name__,
-    )
+    return _make_evaluation_pipeline(f"{grid}.{INITIAL}", INITIAL, "initial_policy")
 
 
 def make_collecting_pipeline(
@@ -117,22 +97,31 @@ def make_collecting_pipeline(
     )
 
 
-_FUNCTION_BY_TRAINER: dict[Trainer, Callable[..., object]] = {
-    "sft": train_supervised,
-    "rl_update": update_policy,
-    "e2e": train_end_to_end,
-}
+def _make_training_pipeline(
+    trainer: Trainer, cell: Cell, turns: str | None
+) -> Pipeline:
+    if trainer == "sft":
+        return sft.create_pipeline(turns or "pivot_candidates", cell.settings)
+    if trainer == "rl_update":
+        return rl_update.create_pipeline(cell.settings)
+    return e2e.create_pipeline(cell.settings)
 
 
-def _make_evaluation_node(name: str, policy: str) -> Node:
-    return Node(
+def _make_evaluation_pipeline(namespace: str, name: str, policy: str) -> Pipeline:
+    node = Node(
         func=bind(evaluate_cell, name=name),
         inputs={
-            "policy": policy,
+            "policy": "policy",
             "policy_parameters": "params:policy",
             "parameters": "params:ood_evaluation",
             "validation_tasks": "params:compare.validation_tasks",
         },
         outputs="evaluation_results",
         name="evaluate_cell",
+    )
+    return Pipeline(
+        [node],
+        namespace=namespace,
+        inputs={"policy": policy},
+        parameters={n for n in node.inputs if n.startswith("params:")},
     )

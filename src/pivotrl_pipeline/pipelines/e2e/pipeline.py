@@ -2,15 +2,21 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from pivotrl_pipeline.parameters.compare import Settings
+from pivotrl_pipeline.pipelines.cells import with_settings
 from pivotrl_pipeline.pipelines.e2e.nodes import train_end_to_end
 
 
-def create_pipeline() -> Pipeline:
-    """The tasks of `trajectories` → `e2e_policy`, with the metrics of every update."""
+def create_pipeline(settings: Settings | None = None) -> Pipeline:
+    """The tasks of `trajectories` → `e2e_policy`, with the metrics of every update.
+
+    Args:
+        settings: Take the place of the pipeline's own parameters.
+    """
     return Pipeline(
         [
             Node(
-                func=train_end_to_end,
+                func=with_settings(train_end_to_end, settings),
                 inputs={
                     "trajectories": "trajectories",
                     "initial_policy": "initial_policy",

@@ -2,15 +2,21 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from pivotrl_pipeline.parameters.compare import Settings
+from pivotrl_pipeline.pipelines.cells import with_settings
 from pivotrl_pipeline.pipelines.rl_update.nodes import update_policy
 
 
-def create_pipeline() -> Pipeline:
-    """`pivots` → `trained_policy`, with the metrics of every update."""
+def create_pipeline(settings: Settings | None = None) -> Pipeline:
+    """`pivots` → `trained_policy`, with the metrics of every update.
+
+    Args:
+        settings: Take the place of the stage's own parameters.
+    """
     return Pipeline(
         [
             Node(
-                func=update_policy,
+                func=with_settings(update_policy, settings),
                 inputs={
                     "pivots": "pivots",
                     "pivot_candidates": "pivot_candidates",

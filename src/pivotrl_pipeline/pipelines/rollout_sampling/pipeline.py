@@ -2,15 +2,21 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from pivotrl_pipeline.parameters.compare import Settings
+from pivotrl_pipeline.pipelines.cells import with_settings
 from pivotrl_pipeline.pipelines.rollout_sampling.nodes import sample_rollouts
 
 
-def create_pipeline() -> Pipeline:
-    """`pivot_candidates` → `rollouts`; samples of earlier runs come from the store."""
+def create_pipeline(settings: Settings | None = None) -> Pipeline:
+    """`pivot_candidates` → `rollouts`; samples of earlier runs come from the store.
+
+    Args:
+        settings: Take the place of the stage's own parameters.
+    """
     return Pipeline(
         [
             Node(
-                func=sample_rollouts,
+                func=with_settings(sample_rollouts, settings),
                 inputs={
                     "trajectories": "trajectories",
                     "pivot_candidates": "pivot_candidates",

@@ -2,20 +2,25 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from pivotrl_pipeline.parameters.compare import Settings
+from pivotrl_pipeline.pipelines.cells import with_settings
 from pivotrl_pipeline.pipelines.sft.nodes import train_supervised
 
 
-def create_pipeline(turns: str = "pivot_candidates") -> Pipeline:
+def create_pipeline(
+    turns: str = "pivot_candidates", settings: Settings | None = None
+) -> Pipeline:
     """Recorded turns → `sft_policy`, with the metrics of every update.
 
     Args:
         turns: The table whose turns are trained on: `pivot_candidates` for all of
             them, which needs no rollouts, or `pivots`.
+        settings: Take the place of the pipeline's own parameters.
     """
     return Pipeline(
         [
             Node(
-                func=train_supervised,
+                func=with_settings(train_supervised, settings),
                 inputs={
                     "sft_turns": turns,
                     "pivot_candidates": "pivot_candidates",
