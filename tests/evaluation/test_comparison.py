@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pivotrl_pipeline.evaluation.bootstrap import compute_crossed_interval
 from pivotrl_pipeline.evaluation.comparison import (
     choose_variants,
-    compute_crossed_interval,
     contrast_cells,
     turns_to_reach,
 )

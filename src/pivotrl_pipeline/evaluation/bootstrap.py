@@ -39,10 +39,50 @@ def compute_paired_interval(
         raise ValueError(f"{message}; expected the same items, at least one.")
     changes = np.asarray(trained, dtype=np.float64) - np.asarray(initial)
     generator = np.random.default_rng(seed)
-    counts = generator.multinomial(
-        len(changes), np.full(len(changes), 1 / len(changes)), size=num_resamples
+    weights = _draw_weights(generator, len(changes), num_resamples)
+    return _find_interval(weights @ changes, confidence)
+
+
+def compute_crossed_interval(
+    changes: np.ndarray, *, confidence: float, num_resamples: int, seed: int
+) -> tuple[float, float]:
+    """Percentile interval of the mean of changes, over seeds and items at once.
+
+    Seeds and items are resampled with replacement, each on its own, so the interval
+    holds for other seeds and other items of the same kind.
+
+    Args:
+        changes: float64, shape [seed, item]; differences of scores in one item.
+        confidence: For example 0.95.
+        num_resamples: Bootstrap resamples.
+        seed: Of the resampling.
+
+    Raises:
+        ValueError: If there is no seed or no item.
+
+    Source:
+        Owen 2007, "The pigeonhole bootstrap", Annals of Applied Statistics 1(2).
+    """
+    if changes.ndim != 2 or changes.size == 0:
+        message = f"changes have the shape {changes.shape}"
+        raise ValueError(f"{message}; expected [seed, item], at least one of each.")
+    generator = np.random.default_rng(seed)
+    seed_weights, item_weights = (
+        _draw_weights(generator, size, num_resamples) for size in changes.shape
     )
-    means = counts @ changes / len(changes)
+    means = np.einsum("rs,si,ri->r", seed_weights, changes, item_weights)
+    return _find_interval(means, confidence)
+
+
+def _draw_weights(
+    generator: np.random.Generator, size: int, num_resamples: int
+) -> np.ndarray:
+    """How often each of ``size`` is drawn, as a share; shape [resample, size]."""
+    counts = generator.multinomial(size, np.full(size, 1 / size), size=num_resamples)
+    return counts / size
+
+
+def _find_interval(means: np.ndarray, confidence: float) -> tuple[float, float]:
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from pivotrl_pipeline.evaluation.summary import MEAN
+from pivotrl_pipeline.evaluation.bootstrap import compute_crossed_interval
+from pivotrl_pipeline.evaluation.summary import pivot_scores
 
 
 def choose_variants(validation: pd.DataFrame) -> dict[str, int]:
@@ -23,40 +24,6 @@ def choose_variants(validation: pd.DataFrame) -> dict[str, int]:
     means = validation.groupby(["method", "variant"], as_index=False)["success"].mean()
     best = means.loc[means.groupby("method", sort=False)["success"].idxmax()]
     return dict(zip(best["method"].map(str), best["variant"].map(int), strict=True))
-
-
-def compute_crossed_interval(
-    changes: np.ndarray, *, confidence: float, num_resamples: int, seed: int
-) -> tuple[float, float]:
-    """Percentile interval of the mean of changes, over seeds and items at once.
-
-    Seeds and items are resampled with replacement, each on its own, so the interval
-    holds for other seeds and other items of the same kind.
-
-    Args:
-        changes: float64, shape [seed, item]; differences of scores in one item.
-        confidence: For example 0.95.
-        num_resamples: Bootstrap resamples.
-        seed: Of the resampling.
-
-    Raises:
-        ValueError: If there is no seed or no item.
-
-    Source:
-        Owen 2007, "The pigeonhole bootstrap", Annals of Applied Statistics 1(2).
-    """
-    if changes.ndim != 2 or changes.size == 0:
-        message = f"changes have the shape {changes.shape}"
-        raise ValueError(f"{message}; expected [seed, item], at least one of each.")
-    generator = np.random.default_rng(seed)
-    seed_counts, item_counts = (
-        generator.multinomial(size, np.full(size, 1 / size), size=num_resamples) / size
-        for size in changes.shape
-    )
-    means = np.einsum("rs,si,ri->r", seed_counts, changes, item_counts)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
 
 
 def contrast_cells(
@@ -90,12 +57,10 @@ def contrast_cells(
     num_seeds = {len(group) for group in weight_by_group if len(group) > 1} or {1}
     if len(num_seeds) > 1:
         raise ValueError(f"{sorted(num_seeds)} seeds in the groups; expected as many.")
-    whole = pd.concat([results, results.assign(task=MEAN)], ignore_index=True)
-    scores = whole.pivot(
-        index=["suite", "task", "item_id"], columns="policy", values="score"
-    )
     rows = []
-    for (suite, task), of_task in scores.groupby(["suite", "task"], sort=False):
+    for (suite, task), of_task in pivot_scores(results).groupby(
+        ["suite", "task"], sort=False
+    ):
         changes = sum(
             weight * of_task[list(group)].to_numpy(dtype=np.float64).T
             for group, weight in weight_by_group.items()

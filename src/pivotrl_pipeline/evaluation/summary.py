@@ -30,10 +30,7 @@ def summarise_results(
         The table `evaluation_summary`. The task ``mean`` is the whole suite. The
         initial policy's own changes are missing values.
     """
-    whole = pd.concat([results, results.assign(task=MEAN)], ignore_index=True)
-    scores = whole.pivot(
-        index=["suite", "task", "item_id"], columns="policy", values="score"
-    )
+    scores = pivot_scores(results)
     rows = []
     policies = list(dict.fromkeys(results["policy"]))
     for (suite, task), group in scores.groupby(["suite", "task"], sort=False):
@@ -60,3 +57,15 @@ def summarise_results(
                 row |= {"change": change, "change_low": low, "change_high": high}
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def pivot_scores(results: pd.DataFrame) -> pd.DataFrame:
+    """Scores with a column per policy and a row per suite, task and item.
+
+    Every item is there twice: under its task, and under `MEAN`.
+    """
+    whole = pd.concat([results, results.assign(task=MEAN)], ignore_index=True)
+    scores: pd.DataFrame = whole.pivot(
+        index=["suite", "task", "item_id"], columns="policy", values="score"
+    )
+    return scores

@@ -141,7 +141,7 @@ def draw_curves(curves: pd.DataFrame) -> "Figure":
     import plotly.express as px
 
     figure: Figure = px.line(
-        curves[curves["rollout_turns"].gt(0) | curves["validation_success"].notna()],
+        curves,
         x="rollout_turns",
         y="validation_success",
         color="method",

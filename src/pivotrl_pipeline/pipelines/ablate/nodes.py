@@ -9,7 +9,7 @@ from pivotrl_pipeline.evaluation.suites import Suite
 from pivotrl_pipeline.parameters.compare import AblateParameters
 from pivotrl_pipeline.parameters.ood_evaluation import OodEvaluationParameters
 from pivotrl_pipeline.pipelines.cells import Cell
-from pivotrl_pipeline.pipelines.compare.nodes import INITIAL
+from pivotrl_pipeline.pipelines.ood_evaluation.nodes import INITIAL
 from pivotrl_pipeline.reporting import ablation as reporting
 
 CHANGE, INTERACTION = "change", "interaction"

@@ -4,18 +4,17 @@ import pandas as pd
 
 from pivotrl_pipeline.environments.desk.environment import OrderDesk
 from pivotrl_pipeline.evaluation import comparison, suites
-from pivotrl_pipeline.evaluation.suites import EvaluationPlan, Suite
+from pivotrl_pipeline.evaluation.suites import Suite
 from pivotrl_pipeline.parameters.compare import CompareParameters
 from pivotrl_pipeline.parameters.ood_evaluation import OodEvaluationParameters
 from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.pipelines.cells import Cell
+from pivotrl_pipeline.pipelines.ood_evaluation.nodes import INITIAL, make_plan
 from pivotrl_pipeline.policies.loading import load_policy
 from pivotrl_pipeline.records.frames import records_to_table
 from pivotrl_pipeline.records.messages import JsonValue, dump_json
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.reporting import comparison as reporting
-
-INITIAL = "initial"
 
 
 def evaluate_cell(
@@ -28,13 +27,7 @@ def evaluate_cell(
 ) -> pd.DataFrame:
     """`evaluation_results` of one policy, validation tasks among them."""
     loaded = load_policy(policy.location, policy_parameters)
-    plan = EvaluationPlan(
-        parameters.tiers,
-        parameters.tasks_per_tier,
-        parameters.items_per_skill,
-        parameters.max_new_tokens,
-        parameters.max_prompt_tokens,
-    )
+    plan = make_plan(parameters)
     world = OrderDesk()
     validation = suites.evaluate_validation(
         loaded, name, world, plan, tasks_per_tier=validation_tasks

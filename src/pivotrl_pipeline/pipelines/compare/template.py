@@ -9,11 +9,8 @@ from kedro.pipeline import Node, Pipeline
 from pivotrl_pipeline.parameters.compare import Trainer
 from pivotrl_pipeline.pipelines import e2e, rl_update, sft
 from pivotrl_pipeline.pipelines.cells import Cell, bind
-from pivotrl_pipeline.pipelines.compare.nodes import (
-    INITIAL,
-    collect_cells,
-    evaluate_cell,
-)
+from pivotrl_pipeline.pipelines.compare.nodes import collect_cells, evaluate_cell
+from pivotrl_pipeline.pipelines.ood_evaluation.nodes import INITIAL
 
 OWN_NAMES: dict[Trainer, dict[str, str]] = {
     "sft": {

@@ -65,6 +65,17 @@ def report_run(
     return render_run_summary(*tables, confidence=parameters.confidence)
 
 
+def make_plan(parameters: OodEvaluationParameters) -> EvaluationPlan:
+    """How much is asked of every policy."""
+    return EvaluationPlan(
+        parameters.tiers,
+        parameters.tasks_per_tier,
+        parameters.items_per_skill,
+        parameters.max_new_tokens,
+        parameters.max_prompt_tokens,
+    )
+
+
 def _evaluate(
     checkpoint: PolicyCheckpoint,
     name: str,
@@ -75,12 +86,6 @@ def _evaluate(
         load_policy(checkpoint.location, policy_parameters),
         name,
         OrderDesk(),
-        EvaluationPlan(
-            parameters.tiers,
-            parameters.tasks_per_tier,
-            parameters.items_per_skill,
-            parameters.max_new_tokens,
-            parameters.max_prompt_tokens,
-        ),
+        make_plan(parameters),
     )
     return records_to_table(results)
