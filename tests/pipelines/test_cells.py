@@ -96,15 +96,18 @@ def test_a_cell_is_named_after_what_it_is() -> None:
     assert Cell("sft", 1, 3, needs_profile=False).name == "sft_1_seed_3"
 
 
-def test_what_local_says_goes_over_base(
+def test_local_is_merged_into_base(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.kedro]\npackage_name = 'x'\n")
     write_grid(
         tmp_path / "conf/base",
-        "ablate: {seeds: [0], verifiers: [a], strategies: [all], settings: {}}",
+        "ablate: {seeds: [0], verifiers: [a], strategies: [all],"
+        " settings: {num_updates: 3}}",
     )
-    write_grid(tmp_path / "conf/local", "ablate: {seeds: [4, 5]}")
+    write_grid(
+        tmp_path / "conf/local", "ablate: {seeds: [4, 5], settings: {group_size: 4}}"
+    )
     monkeypatch.chdir(tmp_path)
 
     grid = read_grid("ablate", AblateParameters)
@@ -112,6 +115,7 @@ def test_what_local_says_goes_over_base(
     assert grid is not None
     assert grid.seeds == (4, 5)
     assert grid.verifiers == ("a",)
+    assert grid.settings == {"num_updates": 3, "group_size": 4}
 
 
 def test_outside_a_project_there_is_no_grid(

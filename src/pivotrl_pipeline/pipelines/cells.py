@@ -47,7 +47,7 @@ class Cell:
 
 
 def read_grid(name: str, model: type[M]) -> M | None:
-    """A grid of `parameters_compare.yml`; what ``local`` says goes over ``base``.
+    """A grid of `parameters_compare.yml`, ``local`` merged into ``base`` as Kedro does.
 
     Returns:
         None outside a Kedro project, where there is nothing to read.
@@ -55,13 +55,10 @@ def read_grid(name: str, model: type[M]) -> M | None:
     project = find_kedro_project(Path.cwd())
     if project is None:
         return None
-    merged: dict[str, object] = {}
-    for environment in ENVIRONMENTS:
-        file = Path(project) / "conf" / environment / GRID_FILE
-        if file.is_file():
-            content = OmegaConf.to_container(OmegaConf.load(file))
-            merged |= cast("dict[str, dict[str, object]]", content).get(name, {})
-    return model.model_validate(merged)
+    files = [Path(project) / "conf" / each / GRID_FILE for each in ENVIRONMENTS]
+    merged = OmegaConf.merge(*(OmegaConf.load(f) for f in files if f.is_file()))
+    content = cast("dict[str, object]", OmegaConf.to_container(merged))
+    return model.model_validate(content[name])
 
 
 def with_settings(
