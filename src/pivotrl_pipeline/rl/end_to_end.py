@@ -18,9 +18,7 @@ from typing import TYPE_CHECKING
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.e2e import E2EParameters
 from pivotrl_pipeline.policies.base import SamplingSettings
-from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
 from pivotrl_pipeline.rl.episode_tasks import EpisodeTasks
-from pivotrl_pipeline.rl.fingerprints import fingerprint_update
 from pivotrl_pipeline.rl.metrics import (
     LearningReport,
     MetricsRow,
@@ -34,6 +32,7 @@ from pivotrl_pipeline.rl.training_loop import (
     Measurement,
     Schedule,
     TrainablePolicy,
+    open_checkpoints,
     run_updates,
 )
 from pivotrl_pipeline.sampling.episodes import (
@@ -83,13 +82,13 @@ def train_end_to_end(
     from pivotrl_pipeline.rl.learner import Learner
 
     _check_tasks(training, validation_tasks, parameters)
-    checkpoints = None
-    if checkpoint_folder is not None:
-        validation = validation_tasks and validation_tasks.describe()
-        parts = (training.tasks, parameters, source_location, scope, validation)
-        world = type(training.environment)
-        fingerprint = fingerprint_update(parts, world, policy.model)
-        checkpoints = CheckpointFolder(checkpoint_folder, fingerprint)
+    checkpoints = open_checkpoints(
+        checkpoint_folder,
+        (training.tasks, parameters, source_location, scope),
+        type(training.environment),
+        policy,
+        validation_tasks,
+    )
     learner = Learner(policy.model, parameters)
     return run_updates(
         _EpisodeUpdates(policy, training, parameters, learner, validation_tasks),

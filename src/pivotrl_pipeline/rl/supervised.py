@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.sft import SFTParameters
-from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
-from pivotrl_pipeline.rl.fingerprints import fingerprint_update
 from pivotrl_pipeline.rl.metrics import MetricsRow, UpdateTotals
 from pivotrl_pipeline.rl.supervised_turns import (
     SupervisedTurn,
@@ -28,6 +26,7 @@ from pivotrl_pipeline.rl.training_loop import (
     Measurement,
     Schedule,
     TrainablePolicy,
+    open_checkpoints,
     run_updates,
 )
 from pivotrl_pipeline.sampling.episodes import ValidationTasks, measure_success
@@ -77,12 +76,13 @@ def train_supervised(
     from pivotrl_pipeline.rl.supervised_learner import SupervisedLearner
 
     _check_turns(turns, parameters)
-    checkpoints = None
-    if checkpoint_folder is not None:
-        validation = validation_tasks and validation_tasks.describe()
-        parts = (turns, parameters, source_location, scope, validation)
-        fingerprint = fingerprint_update(parts, type(policy), policy.model)
-        checkpoints = CheckpointFolder(checkpoint_folder, fingerprint)
+    checkpoints = open_checkpoints(
+        checkpoint_folder,
+        (turns, parameters, source_location, scope),
+        type(policy),
+        policy,
+        validation_tasks,
+    )
     ordered = order_turns(
         turns.training, num_epochs=parameters.num_epochs, seed=parameters.seed
     )

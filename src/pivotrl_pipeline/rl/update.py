@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
 from pivotrl_pipeline.policies.base import SamplingSettings
-from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
-from pivotrl_pipeline.rl.fingerprints import fingerprint_update
 from pivotrl_pipeline.rl.metrics import (
     LearningReport,
     MetricsRow,
@@ -36,6 +34,7 @@ from pivotrl_pipeline.rl.training_loop import (
     Measurement,
     Schedule,
     TrainablePolicy,
+    open_checkpoints,
     run_updates,
 )
 from pivotrl_pipeline.sampling.episodes import ValidationTasks, measure_success
@@ -97,12 +96,13 @@ def update_policy(
     from pivotrl_pipeline.rl.learner import Learner
 
     _check_turns(turns, parameters)
-    checkpoints = None
-    if checkpoint_folder is not None:
-        validation = validation_tasks and validation_tasks.describe()
-        parts = (turns, parameters, source_location, scope, validation)
-        fingerprint = fingerprint_update(parts, type(verifier), policy.model)
-        checkpoints = CheckpointFolder(checkpoint_folder, fingerprint)
+    checkpoints = open_checkpoints(
+        checkpoint_folder,
+        (turns, parameters, source_location, scope),
+        type(verifier),
+        policy,
+        validation_tasks,
+    )
     learner = Learner(policy.model, parameters)
     return run_updates(
         _PivotUpdates(policy, turns, verifier, parameters, learner, validation_tasks),
