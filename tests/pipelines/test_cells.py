@@ -118,6 +118,25 @@ def test_local_is_merged_into_base(
     assert grid.settings == {"num_updates": 3, "group_size": 4}
 
 
+def test_the_environment_of_the_run_stands_in_place_of_local(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.kedro]\npackage_name = 'x'\n")
+    rest = "verifiers: [a], strategies: [all], settings: {}"
+    write_grid(tmp_path / "conf/base", f"ablate: {{seeds: [0], {rest}}}")
+    write_grid(tmp_path / "conf/local", "ablate: {seeds: [1]}")
+    folder = tmp_path / "conf/long"
+    folder.mkdir()
+    (folder / "parameters.yml").write_text("sft: {}\nablate:\n  seeds: [2, 3]\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KEDRO_ENV", "long")
+
+    grid = read_grid("ablate", AblateParameters)
+
+    assert grid is not None
+    assert grid.seeds == (2, 3)
+
+
 def test_outside_a_project_there_is_no_grid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

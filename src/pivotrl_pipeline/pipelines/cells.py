@@ -7,6 +7,7 @@ computed once; a new cell costs only itself.
 """
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial, update_wrapper
@@ -21,9 +22,6 @@ from pivotrl_pipeline.parameters.compare import Settings
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
-
-GRID_FILE = "parameters_compare.yml"
-ENVIRONMENTS = ("base", "local")
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,9 @@ class Cell:
 
 
 def read_grid(name: str, model: type[M]) -> M | None:
-    """A grid of `parameters_compare.yml`, ``local`` merged into ``base`` as Kedro does.
+    """A grid as the parameters of ``base`` and the run's environment list it.
+
+    They are merged as Kedro merges them, ``local`` standing for no environment.
 
     Returns:
         None outside a Kedro project, where there is nothing to read.
@@ -55,8 +55,16 @@ def read_grid(name: str, model: type[M]) -> M | None:
     project = find_kedro_project(Path.cwd())
     if project is None:
         return None
-    files = [Path(project) / "conf" / each / GRID_FILE for each in ENVIRONMENTS]
-    merged = OmegaConf.merge(*(OmegaConf.load(f) for f in files if f.is_file()))
+    environments = ("base", os.environ.get("KEDRO_ENV", "local"))
+    texts = [
+        file.read_text()
+        for each in environments
+        for file in sorted((Path(project) / "conf" / each).glob("parameters*.yml"))
+    ]
+    listed = [
+        text for text in texts if text.startswith(f"{name}:") or f"\n{name}:" in text
+    ]
+    merged = OmegaConf.merge(*map(OmegaConf.create, listed))
     content = cast("dict[str, object]", OmegaConf.to_container(merged))
     return model.model_validate(content[name])
 
