@@ -26,7 +26,20 @@ def test_absent_folder_can_be_loaded(tmp_path: Path) -> None:
     dataset = CheckpointFolderDataset(filepath=str(tmp_path / "checkpoints"))
 
     assert dataset.exists()
-    assert dataset.load() == tmp_path / "checkpoints"
+    assert dataset.load().folder == tmp_path / "checkpoints"
+
+
+@pytest.mark.parametrize("kind", [CheckpointFolderDataset, RolloutStoreDataset])
+def test_folder_is_used_by_one_code_and_by_none_that_is_not_told(
+    tmp_path: Path, kind: type[CheckpointFolderDataset | RolloutStoreDataset]
+) -> None:
+    first, second = (kind(filepath=str(tmp_path)) for _ in range(2))
+    assert first.load() != second.load()
+
+    for dataset in (first, second):
+        dataset.use_code("abc")
+
+    assert first.load() == second.load()
 
 
 def test_working_folder_is_no_output(tmp_path: Path) -> None:

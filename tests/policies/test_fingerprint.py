@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from pivotrl_pipeline.errors import PolicyError
 from pivotrl_pipeline.policies.fingerprint import (
-    fingerprint_engine,
+    describe_arithmetic,
     fingerprint_folder,
 )
 
@@ -42,5 +44,24 @@ def test_absent_folder_is_named(tmp_path: Path) -> None:
         fingerprint_folder(tmp_path / "nowhere")
 
 
-def test_engine_has_one_fingerprint_per_version() -> None:
-    assert fingerprint_engine() == fingerprint_engine()
+def test_arithmetic_is_that_of_libraries_format_device_and_threads() -> None:
+    model = Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=8,
+            hidden_size=8,
+            intermediate_size=8,
+            num_hidden_layers=1,
+            num_attention_heads=1,
+            num_key_value_heads=1,
+            head_dim=8,
+        )
+    )
+    threads = torch.get_num_threads()
+
+    single = describe_arithmetic(model)
+    double = describe_arithmetic(model.double())
+
+    assert f"torch {torch.__version__}" in single
+    assert f"torch.float32, cpu, {torch.backends.cpu.get_cpu_capability()}" in single
+    assert single.endswith(f", {threads} threads")
+    assert double == single.replace("float32", "float64")

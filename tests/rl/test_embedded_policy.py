@@ -71,7 +71,7 @@ def train(
         ToyVerifier(reward_of),
         parameters,
         source_location="toy",
-        scope="toy",
+        verifier_settings="toy",
     )
 
 

@@ -19,6 +19,7 @@ from pivotrl_pipeline.environments.base import EnvironmentTask
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.e2e import E2EParameters
 from pivotrl_pipeline.records.tables import TrainingMetrics
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
 from pivotrl_pipeline.rl.end_to_end import train_end_to_end
 from pivotrl_pipeline.rl.episode_tasks import EpisodeTasks
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
@@ -38,9 +39,8 @@ def run(
         training or make_training(),
         parameters,
         source_location="toy",
-        scope="toy",
         validation_tasks=validation_tasks,
-        checkpoint_folder=checkpoint_folder,
+        checkpoints=checkpoint_folder and CheckpointFolder(checkpoint_folder, "toy"),
     )
 
 
@@ -231,7 +231,7 @@ def test_updates_on_pivots_measure_validation_success_too_and_keep_by_heldout() 
         ToyVerifier(lambda wanted, said: float(said.split()[:1] == [wanted])),
         parameters,
         source_location="toy",
-        scope="toy",
+        verifier_settings="toy",
         validation_tasks=make_validation(ToyWorld(wanted=None)),
     )
 

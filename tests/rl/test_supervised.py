@@ -14,6 +14,7 @@ from tests.rl.toys import ToyPolicy, make_model
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.sft import SFTParameters
 from pivotrl_pipeline.rl import supervised
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
 from pivotrl_pipeline.rl.supervised import train_supervised
 from pivotrl_pipeline.rl.supervised_learner import SupervisedLearner, SupervisedReport
 from pivotrl_pipeline.rl.supervised_turns import SupervisedTurn, SupervisedTurns
@@ -34,9 +35,8 @@ def run(
         turns or make_turns(),
         parameters,
         source_location="toy",
-        scope="toy",
         validation_tasks=validation_tasks,
-        checkpoint_folder=checkpoint_folder,
+        checkpoints=checkpoint_folder and CheckpointFolder(checkpoint_folder, "toy"),
     )
 
 

@@ -20,6 +20,7 @@ from tests.rl.toys import (
 
 from pivotrl_pipeline.errors import ConfigurationError, VerifierError
 from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
 from pivotrl_pipeline.rl.update import UpdateTurns, update_policy
 
@@ -38,8 +39,8 @@ def run(
         verifier or ToyVerifier(),
         parameters,
         source_location="toy",
-        scope="toy",
-        checkpoint_folder=checkpoint_folder,
+        verifier_settings="toy",
+        checkpoints=checkpoint_folder and CheckpointFolder(checkpoint_folder, "toy"),
     )
 
 

@@ -71,18 +71,19 @@ class Cache:
         self._modules = Modules(project.packages, self.memory, self.contents)
         by_module = project.options.granularity == "module"
         resolver = Resolver(self._modules, project.options.named_imports)
-        code = Code(
+        self.code = Code(
             self._modules, resolver, self.contents, self.memory, by_module=by_module
         )
+        self.catalog = catalog
         self.entries = Entries(catalog, _fingerprint_test(self._modules, resolver))
         self.data = Data(catalog, self.entries, self.contents)
         self.receipts = Receipts(folder)
         limit = int(project.options.store_gigabytes * 1e9)
         self.store = Store(folder / "store", self.contents, limit)
-        recipes = Recipes(
+        self.recipes = Recipes(
             catalog,
             self.entries,
-            code,
+            self.code,
             Packages(self.memory),
             self._modules,
             count_versions=project.options.count_versions,
@@ -93,7 +94,7 @@ class Cache:
             pipeline,
             self.entries,
             self.data,
-            recipes,
+            self.recipes,
             self.receipts,
             self.store,
             project_path=project.path,

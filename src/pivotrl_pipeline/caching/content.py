@@ -6,10 +6,12 @@ git, a file that changed within the clock's grain of being read is not remembere
 later edit could leave the same status behind.
 """
 
+import contextlib
 import hashlib
 import os
 import stat
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from .memory import Memory
@@ -76,6 +78,15 @@ class Contents:
         if started - changed > _GRAIN_SECONDS:
             self._memory.remember_file(str(path), _identity(status), digest)
         return digest
+
+
+def find_edited(files: Iterable[Path], *, since_nanoseconds: int) -> Path | None:
+    """The first of the files that changed since then, ``None`` if none did."""
+    for file in sorted(files):
+        with contextlib.suppress(OSError):
+            if file.stat().st_mtime_ns > since_nanoseconds:
+                return file
+    return None
 
 
 def _hash(file: object) -> str:

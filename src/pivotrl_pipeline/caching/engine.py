@@ -8,6 +8,7 @@ from typing import Any
 from kedro.framework.hooks.manager import _NullPluginManager
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 from kedro.runner import AbstractRunner
 
 from .cache import Cache, Project
@@ -108,11 +109,16 @@ class CachedRun:
         self._prepare(cache, runner, decisions)
         report = Report()
         recorder = Recorder(cache, self._run_id, self._loaded_nanoseconds)
+
+        def start(node: Node) -> None:
+            recorder.start(node)
+            self._tell_code(node, cache)
+
         scheduler = Scheduler(
             self._pipeline,
             self._catalog,
             cache.decider,
-            start=recorder.start,
+            start=start,
             finish=recorder.finish,
             restore=recorder.restore,
             progress=report,
@@ -138,7 +144,7 @@ class CachedRun:
             self._pipeline,
             self._catalog,
             cache.decider,
-            start=lambda node: None,
+            start=lambda node: self._tell_code(node, cache),
             finish=lambda decision, seconds: dict.fromkeys(decision.node.outputs),
             restore=lambda decision: None,
             progress=report,
@@ -150,6 +156,11 @@ class CachedRun:
             report.log_failure()
             raise
         report.log_summary()
+
+    def _tell_code(self, node: Node, cache: Cache) -> None:
+        from .unfinished import tell_code
+
+        tell_code(node, cache, loaded_nanoseconds=self._loaded_nanoseconds)
 
     def _prepare(
         self, cache: Cache, runner: AbstractRunner, decisions: Iterable[Decision]

@@ -52,6 +52,18 @@ class Recipe:
             *(part for i in sorted(self.ingredients.items()) for part in i)
         )
 
+    @cached_property
+    def code_digest(self) -> str:
+        """Digest of the code, and of the versions of what it mentions."""
+        return digest_text(
+            *(
+                part
+                for name, digest in sorted(self.ingredients.items())
+                if name.partition(" ")[0] in {"code", "package", "python"}
+                for part in (name, digest)
+            )
+        )
+
     def with_inputs(self, inputs: Mapping[str, str]) -> "Recipe":
         """The same with the digests of the datasets that the node loads."""
         named = {f"input {name}": digest for name, digest in inputs.items()}

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from kedro.pipeline.node import Node
 
 from .cache import Cache
+from .content import find_edited
 from .data import MISSING
 from .decisions import Decision
 from .receipts import Receipt
@@ -113,11 +114,9 @@ class Recorder:
         for name in filter(self._is_stored, self._decider.inputs(decision.node)):
             if self._cache.data.digest(name) != recipe.ingredients[f"input {name}"]:
                 return f"input {name!r} was modified while it ran"
-        for file in sorted(recipe.files):
-            with contextlib.suppress(OSError):
-                if file.stat().st_mtime_ns > self._loaded_nanoseconds:
-                    return f"{file.name} was edited after it was loaded"
-        return ""
+        since = self._loaded_nanoseconds
+        edited = find_edited(recipe.files, since_nanoseconds=since)
+        return f"{edited.name} was edited after it was loaded" if edited else ""
 
     def _is_stored(self, name: str) -> bool:
         return self._cache.entries[name].is_stored

@@ -2,14 +2,17 @@
 
 They save time and carry no result: a run gives the same outputs whether they are
 full, empty or deleted. So they are inputs whose content does not count when it is
-decided whether a node must run.
+decided whether a node must run. What other code left in them is not used: a run with
+the cache says which code is about to, by `use_code`; without, no code finds anything.
 """
 
+import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from kedro.io import AbstractDataset, DatasetError
 
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
 from pivotrl_pipeline.sampling.rollout_store import RolloutStore
 
 
@@ -21,6 +24,7 @@ class _WorkingFolderDataset(AbstractDataset[None, Any]):
     ) -> None:
         """A folder at ``filepath``, made when it is first loaded."""
         self._filepath = Path(filepath)
+        self._code = uuid.uuid4().hex
         self.metadata = metadata
 
     def _describe(self) -> dict[str, Any]:
@@ -40,6 +44,10 @@ class _WorkingFolderDataset(AbstractDataset[None, Any]):
     def _exists(self) -> bool:
         return True
 
+    def use_code(self, digest: str) -> None:
+        """Says which code the folder is loaded for."""
+        self._code = digest
+
     def fingerprint(self) -> str:
         """A constant: the content changes how long a node takes, not its result."""
         return type(self).__name__
@@ -55,9 +63,12 @@ class RolloutStoreDataset(_WorkingFolderDataset):
     ```
     """
 
+    code_of: ClassVar = "pivotrl_pipeline.policies.loading.load_policy"
+    """All that samples depend on: what else the node does is no reason to resample."""
+
     def load(self) -> RolloutStore:
         """The store in the folder."""
-        return RolloutStore(self._filepath)
+        return RolloutStore(self._filepath, self._code)
 
 
 class CheckpointFolderDataset(_WorkingFolderDataset):
@@ -70,6 +81,6 @@ class CheckpointFolderDataset(_WorkingFolderDataset):
     ```
     """
 
-    def load(self) -> Path:
+    def load(self) -> CheckpointFolder:
         """The folder, which need not exist yet."""
-        return self._filepath
+        return CheckpointFolder(self._filepath, self._code)

@@ -1,10 +1,15 @@
-"""What a policy's samples depend on beside prompts and seeds, as one digest."""
+"""What a policy's samples depend on beside prompts and seeds."""
 
 import hashlib
+import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pivotrl_pipeline.errors import PolicyError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 LINEAGE_FILE = "lineage.json"
 """Says what a policy was made from; not part of what it is."""
@@ -31,17 +36,23 @@ def fingerprint_folder(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def fingerprint_engine() -> str:
-    """SHA-256 over this package's sampling code and the versions beneath it.
+def describe_arithmetic(model: "PreTrainedModel") -> str:
+    """What the last bits of log-probabilities depend on beside code and numbers.
 
-    A mended engine samples anew rather than serve what the old one drew.
+    Libraries, number format, device and, on a CPU, its vector instructions and the
+    number of threads: sums are taken in another order by another number of them.
     """
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\x00" + path.read_bytes())
-    for package in ("torch", "transformers", "tokenizers"):
-        digest.update(f"{package} {version(package)}\n".encode())
-    return digest.hexdigest()
+    import torch
+
+    parts = [f"{name} {version(name)}" for name in ("numpy", "torch", "transformers")]
+    parts += [str(model.dtype), model.device.type]
+    if model.device.type == "cpu":
+        parts += [torch.backends.cpu.get_cpu_capability(), platform.machine()]
+        parts.append(f"{torch.get_num_threads()} threads")
+    elif model.device.type == "cuda":
+        parts.append(torch.cuda.get_device_name(model.device))
+        parts.append(f"matmul {torch.get_float32_matmul_precision()}")
+    return ", ".join(parts)
 
 
 def _digest_file(path: Path) -> bytes:

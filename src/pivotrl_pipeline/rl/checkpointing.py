@@ -49,7 +49,8 @@ class CheckpointFolder:
 
     folder: Path
     fingerprint: str
-    """Of all that the outcome depends on; a checkpoint with another is ignored."""
+    """Of all that the outcome depends on; a checkpoint with another is ignored. Where a
+    training is yet to be named, of the code that trains."""
 
     def save(self, progress: Progress, learner_state: "LearnerState") -> None:
         """Replaces the checkpoint by a newer one."""

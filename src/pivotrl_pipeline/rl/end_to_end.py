@@ -12,12 +12,12 @@ often they succeed, sampling again until a batch is informative.
 
 import statistics
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.e2e import E2EParameters
 from pivotrl_pipeline.policies.base import SamplingSettings
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
 from pivotrl_pipeline.rl.episode_tasks import EpisodeTasks
 from pivotrl_pipeline.rl.metrics import (
     LearningReport,
@@ -53,14 +53,13 @@ def train_end_to_end(
     parameters: E2EParameters,
     *,
     source_location: str,
-    scope: str,
     validation_tasks: ValidationTasks | None = None,
-    checkpoint_folder: Path | None = None,
+    checkpoints: CheckpointFolder | None = None,
 ) -> TrainedPolicy:
     """Trains ``policy.model`` in place; gives the weights that ``keep`` asks for.
 
     A function of its arguments: on one CPU the same arguments give the same bits,
-    however often training was killed and went on from ``checkpoint_folder``. A
+    however often training was killed and went on from ``checkpoints``. A
     checkpoint of other arguments, or of other code, is ignored. The last one stays,
     so finished training is not done again.
 
@@ -69,10 +68,8 @@ def train_end_to_end(
         training: The tasks that are tried, and their world.
         parameters: All settings.
         source_location: Where the policy was loaded from.
-        scope: Names what the outcome depends on beside the other arguments: the
-            sampling engine.
         validation_tasks: Tried greedily; their success says which weights are best.
-        checkpoint_folder: None keeps no checkpoints.
+        checkpoints: Its fingerprint tells the code; None keeps none.
 
     Raises:
         ConfigurationError: If there are no tasks, or no validation tasks though the
@@ -83,9 +80,8 @@ def train_end_to_end(
 
     _check_tasks(training, validation_tasks, parameters)
     checkpoints = open_checkpoints(
-        checkpoint_folder,
-        (training.tasks, parameters, source_location, scope),
-        type(training.environment),
+        checkpoints,
+        (training.tasks, type(training.environment), parameters, source_location),
         policy,
         validation_tasks,
     )

@@ -10,11 +10,11 @@ assistant's tokens.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.sft import SFTParameters
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
 from pivotrl_pipeline.rl.metrics import MetricsRow, UpdateTotals
 from pivotrl_pipeline.rl.supervised_turns import (
     SupervisedTurn,
@@ -44,14 +44,13 @@ def train_supervised(
     parameters: SFTParameters,
     *,
     source_location: str,
-    scope: str,
     validation_tasks: ValidationTasks | None = None,
-    checkpoint_folder: Path | None = None,
+    checkpoints: CheckpointFolder | None = None,
 ) -> TrainedPolicy:
     """Trains ``policy.model`` in place; gives the weights that ``keep`` asks for.
 
     A function of its arguments: on one CPU the same arguments give the same bits,
-    however often training was killed and went on from ``checkpoint_folder``. A
+    however often training was killed and went on from ``checkpoints``. A
     checkpoint of other arguments, or of other code, is ignored. The last one stays,
     so finished training is not done again.
 
@@ -60,10 +59,8 @@ def train_supervised(
         turns: What is trained on and what is measured.
         parameters: All settings.
         source_location: Where the policy was loaded from.
-        scope: Names what the outcome depends on beside the other arguments: the
-            sampling engine, where tasks are tried.
         validation_tasks: Tried greedily, for the record; None tries none.
-        checkpoint_folder: None keeps no checkpoints.
+        checkpoints: Its fingerprint tells the code; None keeps none.
 
     Returns:
         Its scores are minus the validation loss.
@@ -77,9 +74,8 @@ def train_supervised(
 
     _check_turns(turns, parameters)
     checkpoints = open_checkpoints(
-        checkpoint_folder,
-        (turns, parameters, source_location, scope),
-        type(policy),
+        checkpoints,
+        (turns, parameters, source_location),
         policy,
         validation_tasks,
     )

@@ -7,14 +7,13 @@ bits, since all that an update draws is a function of the seed and its index.
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tqdm import tqdm
 
 from pivotrl_pipeline.policies.base import Policy
 from pivotrl_pipeline.rl.checkpointing import CheckpointFolder, Progress
-from pivotrl_pipeline.rl.fingerprints import fingerprint_update
+from pivotrl_pipeline.rl.fingerprints import fingerprint_training
 from pivotrl_pipeline.rl.metrics import MetricsRow, UpdateTotals
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
 from pivotrl_pipeline.sampling.episodes import ValidationTasks
@@ -101,26 +100,26 @@ class Updates(Protocol[Rollouts, Report]):
 
 
 def open_checkpoints(
-    folder: Path | None,
+    checkpoints: CheckpointFolder | None,
     parts: tuple[object, ...],
-    judge: type,
     policy: TrainablePolicy,
     validation_tasks: ValidationTasks | None,
 ) -> CheckpointFolder | None:
     """The checkpoints of this very training, of which the folder may hold some.
 
     Args:
-        folder: None keeps no checkpoints.
-        parts: All else that the training depends on; see `fingerprint_update`.
-        judge: The class whose source says how good an action is.
+        checkpoints: Of trainings by this code; None keeps none.
+        parts: All else that the training depends on; see `fingerprint_training`.
         policy: With the initial weights.
         validation_tasks: What is tried between updates.
     """
-    if folder is None:
+    if checkpoints is None:
         return None
     validation = validation_tasks and validation_tasks.describe()
-    fingerprint = fingerprint_update((*parts, validation), judge, policy.model)
-    return CheckpointFolder(folder, fingerprint)
+    parts = (checkpoints.fingerprint, *parts, validation)
+    return CheckpointFolder(
+        checkpoints.folder, fingerprint_training(parts, policy.model)
+    )
 
 
 def run_updates(

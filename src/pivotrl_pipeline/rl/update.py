@@ -11,12 +11,12 @@ sampling again until a batch is informative.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
 from pivotrl_pipeline.policies.base import SamplingSettings
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
 from pivotrl_pipeline.rl.metrics import (
     LearningReport,
     MetricsRow,
@@ -64,14 +64,14 @@ def update_policy(
     parameters: RLUpdateParameters,
     *,
     source_location: str,
-    scope: str,
+    verifier_settings: str,
     validation_tasks: ValidationTasks | None = None,
-    checkpoint_folder: Path | None = None,
+    checkpoints: CheckpointFolder | None = None,
 ) -> TrainedPolicy:
     """Trains ``policy.model`` in place; gives the weights that ``keep`` asks for.
 
     A function of its arguments: on one CPU the same arguments give the same bits,
-    however often the update was killed and went on from ``checkpoint_folder``. A
+    however often the update was killed and went on from ``checkpoints``. A
     checkpoint of other arguments, or of other code, is ignored. The last one
     stays, so a finished update is not made again.
 
@@ -81,11 +81,11 @@ def update_policy(
         verifier: Judges every sampled action.
         parameters: All settings.
         source_location: Where the policy was loaded from.
-        scope: Names what the outcome depends on beside the other arguments: the
-            verifier's settings, the sampling engine.
+        verifier_settings: What the verifier was built from; with its class, all that
+            a checkpoint must agree with.
         validation_tasks: Tried greedily where the held-out turns are measured, for the
             record; None tries none.
-        checkpoint_folder: None keeps no checkpoints.
+        checkpoints: Its fingerprint tells the code; None keeps none.
 
     Raises:
         ConfigurationError: If there are no pivots, no easy turns though a rate is set,
@@ -97,9 +97,8 @@ def update_policy(
 
     _check_turns(turns, parameters)
     checkpoints = open_checkpoints(
-        checkpoint_folder,
-        (turns, parameters, source_location, scope),
-        type(verifier),
+        checkpoints,
+        (turns, parameters, source_location, type(verifier), verifier_settings),
         policy,
         validation_tasks,
     )

@@ -60,6 +60,8 @@ class RolloutStore:
     """Samples on disk, by unit key."""
 
     folder: Path
+    engine: str = ""
+    """Of the code that samples; whoever makes keys gives it a place in their scope."""
     _known: dict[str, Path] = field(default_factory=dict, init=False)
     _indexed: set[Path] = field(default_factory=set, init=False)
     _pending: dict[str, Unit] = field(default_factory=dict, init=False)

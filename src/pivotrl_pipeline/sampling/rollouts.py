@@ -68,7 +68,7 @@ def sample_rollouts(
         settings: K, temperature, limits and the run's seed.
         store: Where samples of earlier runs are found and new ones are kept.
         scope: What samples depend on beside their prompts and seeds: the policy's
-            fingerprint, the engine and the sampling settings.
+            fingerprint, the engine's code, the arithmetic and the sampling settings.
 
     Raises:
         PolicyError: If sampling failed everywhere.

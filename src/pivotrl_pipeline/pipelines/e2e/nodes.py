@@ -1,17 +1,16 @@
 """Nodes of end-to-end RL."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
 from pivotrl_pipeline.parameters.e2e import E2EParameters
 from pivotrl_pipeline.parameters.policy import PolicyParameters
-from pivotrl_pipeline.policies.fingerprint import fingerprint_engine
 from pivotrl_pipeline.policies.loading import load_policy
 from pivotrl_pipeline.records.frames import parse_trajectories
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.rl import end_to_end
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
 from pivotrl_pipeline.rl.episode_tasks import find_training_tasks
 from pivotrl_pipeline.rl.lineage import describe_end_to_end_lineage
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
@@ -21,7 +20,7 @@ from pivotrl_pipeline.sampling.episodes import take_validation_tasks
 def train_end_to_end(
     trajectories: pd.DataFrame,
     initial_policy: PolicyCheckpoint,
-    checkpoints: Path,
+    checkpoints: CheckpointFolder,
     policy_parameters: PolicyParameters,
     parameters: E2EParameters,
 ) -> tuple[TrainedPolicy, pd.DataFrame]:
@@ -39,9 +38,8 @@ def train_end_to_end(
         training,
         parameters,
         source_location=initial_policy.location,
-        scope=fingerprint_engine(),
         validation_tasks=validation_tasks,
-        checkpoint_folder=checkpoints,
+        checkpoints=checkpoints,
     )
     settings = parameters.model_dump(mode="json")
     lineage = describe_end_to_end_lineage(initial_policy, training, settings)

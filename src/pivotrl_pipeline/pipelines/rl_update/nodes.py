@@ -1,7 +1,6 @@
 """Nodes of stage 5."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
@@ -10,11 +9,11 @@ from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
 from pivotrl_pipeline.parameters.variance_computation import (
     VarianceComputationParameters,
 )
-from pivotrl_pipeline.policies.fingerprint import fingerprint_engine
 from pivotrl_pipeline.policies.loading import load_policy
 from pivotrl_pipeline.records.frames import group_candidates
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.rl import update
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
 from pivotrl_pipeline.rl.episode_tasks import find_validation_tasks
 from pivotrl_pipeline.rl.lineage import describe_lineage
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
@@ -27,7 +26,7 @@ def update_policy(
     pivot_candidates: pd.DataFrame,
     trajectories: pd.DataFrame,
     initial_policy: PolicyCheckpoint,
-    checkpoints: Path,
+    checkpoints: CheckpointFolder,
     policy_parameters: PolicyParameters,
     verifier_parameters: VarianceComputationParameters,
     max_prompt_tokens: int,
@@ -52,7 +51,7 @@ def update_policy(
         build_verifier(verifier),
         parameters,
         source_location=initial_policy.location,
-        scope=f"{fingerprint_engine()} {verifier!r}",
+        verifier_settings=repr(verifier),
         validation_tasks=find_validation_tasks(
             (trajectory for trajectory, _ in recorded),
             tier=parameters.validation_tier,
@@ -60,7 +59,7 @@ def update_policy(
             max_new_tokens=parameters.max_new_tokens,
             max_prompt_tokens=max_prompt_tokens,
         ),
-        checkpoint_folder=checkpoints,
+        checkpoints=checkpoints,
     )
     settings = (each.model_dump(mode="json") for each in (verifier, parameters))
     lineage = describe_lineage(initial_policy, turns, *settings)

@@ -5,7 +5,7 @@ import pandas as pd
 from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.parameters.rollout_sampling import RolloutSamplingParameters
 from pivotrl_pipeline.policies.base import SamplingSettings
-from pivotrl_pipeline.policies.fingerprint import fingerprint_engine
+from pivotrl_pipeline.policies.fingerprint import describe_arithmetic
 from pivotrl_pipeline.policies.loading import load_policy
 from pivotrl_pipeline.records.frames import group_candidates, rollouts_to_table
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
@@ -36,7 +36,7 @@ def sample_rollouts(
             parameters.seed,
         ),
         rollout_store,
-        scope=f"{initial_policy.fingerprint} {fingerprint_engine()} "
-        f"{policy.model.device.type} {policy.model.dtype} {sampling}",
+        scope=f"{initial_policy.fingerprint} {rollout_store.engine} "
+        f"{describe_arithmetic(policy.model)} {sampling}",
     )
     return rollouts_to_table(sampled)

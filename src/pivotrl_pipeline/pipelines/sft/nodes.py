@@ -1,17 +1,16 @@
 """Nodes of supervised fine-tuning."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
 from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.parameters.sft import SFTParameters
-from pivotrl_pipeline.policies.fingerprint import fingerprint_engine
 from pivotrl_pipeline.policies.loading import load_policy
 from pivotrl_pipeline.records.frames import group_candidates
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.rl import supervised
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
 from pivotrl_pipeline.rl.episode_tasks import find_validation_tasks
 from pivotrl_pipeline.rl.lineage import describe_supervised_lineage
 from pivotrl_pipeline.rl.supervised_turns import make_supervised_turns
@@ -23,7 +22,7 @@ def train_supervised(
     pivot_candidates: pd.DataFrame,
     trajectories: pd.DataFrame,
     initial_policy: PolicyCheckpoint,
-    checkpoints: Path,
+    checkpoints: CheckpointFolder,
     policy_parameters: PolicyParameters,
     max_prompt_tokens: int,
     parameters: SFTParameters,
@@ -43,7 +42,6 @@ def train_supervised(
         turns,
         parameters,
         source_location=initial_policy.location,
-        scope=fingerprint_engine(),
         validation_tasks=find_validation_tasks(
             (trajectory for trajectory, _ in recorded),
             tier=parameters.validation_tier,
@@ -51,7 +49,7 @@ def train_supervised(
             max_new_tokens=parameters.max_new_tokens,
             max_prompt_tokens=max_prompt_tokens,
         ),
-        checkpoint_folder=checkpoints,
+        checkpoints=checkpoints,
     )
     settings = parameters.model_dump(mode="json")
     lineage = describe_supervised_lineage(initial_policy, turns, settings, trained)
