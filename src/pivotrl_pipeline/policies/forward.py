@@ -15,11 +15,12 @@ from transformers import PreTrainedModel
 from pivotrl_pipeline.policies.groups import ActionGroup
 from pivotrl_pipeline.policies.packed_attention import PackedAttention
 from pivotrl_pipeline.policies.prefix_tree import PrefixTree, Tokens, build_prefix_tree
+from pivotrl_pipeline.policies.projection import Chosen, compute_chosen_logprobs
 from pivotrl_pipeline.policies.sharing import (
     Sharing,
     find_base_model,
     find_sharing,
-    forward_tree,
+    make_tree_inputs,
 )
 
 
@@ -51,15 +52,19 @@ def compute_action_logprobs(
             for index, action in enumerate(actions)
         ]
     )
-    kept, kept_index = np.unique(places, return_inverse=True)
+    kept, rows = np.unique(places, return_inverse=True)
     device = model.device
     attention = PackedAttention(tree, device=device, dtype=find_base_model(model).dtype)
-    logits = forward_tree(
-        model, tree, attention, logits_to_keep=torch.from_numpy(kept).to(device)
+    chosen = Chosen(
+        torch.from_numpy(kept).to(device),
+        torch.from_numpy(rows).to(device),
+        _join_actions(actions, device),
     )
-    chosen = torch.tensor([token for action in actions for token in action])
-    logprobs = _select_rows(
-        logits, torch.from_numpy(kept_index).to(device), chosen.to(device), temperature
+    logprobs = compute_chosen_logprobs(
+        model,
+        make_tree_inputs(model, tree, attention),
+        chosen,
+        temperature=temperature,
     )
     return _pad(logprobs, groups)
 
@@ -103,12 +108,11 @@ def _read_path_end(tree: PrefixTree, index: int, count: int) -> Tokens:
     return places[len(places) - count :]
 
 
-def _select_rows(
-    logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor, temperature: float
+def _join_actions(
+    actions: Sequence[Sequence[int]], device: torch.device
 ) -> torch.Tensor:
-    """``log softmax(logits / temperature)`` at [row, token], one per pair."""
-    scaled = _widen(logits) / temperature
-    return scaled[rows, tokens] - torch.logsumexp(scaled, dim=-1)[rows]
+    tokens = [token for action in actions for token in action]
+    return torch.tensor(tokens, device=device)
 
 
 def _pad(logprobs: torch.Tensor, groups: Sequence[ActionGroup]) -> list[torch.Tensor]:
@@ -135,16 +139,19 @@ def _compute_group_logprobs(
     prompts = prompt.expand(len(group.actions), num_prompt)
     # Padding on the right is after every real token, so causality alone hides it; the
     # last action token predicts nothing that is asked for.
-    logits = model(
-        input_ids=torch.cat([prompts, actions[:, :-1]], dim=1),
-        use_cache=False,
-        logits_to_keep=torch.arange(
-            num_prompt - 1, num_prompt - 1 + width, device=device
-        ),
-    ).logits
-    scaled = _widen(logits) / temperature
-    chosen = scaled.gather(-1, actions[..., None]).squeeze(-1)
-    return torch.where(is_action, chosen - torch.logsumexp(scaled, dim=-1), 0.0)
+    token_ids = torch.cat([prompts, actions[:, :-1]], dim=1)
+    chosen = Chosen(
+        torch.arange(num_prompt - 1, num_prompt - 1 + width, device=device),
+        is_action.flatten().nonzero().squeeze(1),
+        _join_actions(group.actions, device),
+    )
+    logprobs = compute_chosen_logprobs(
+        model,
+        {"input_ids": token_ids, "use_cache": False},
+        chosen,
+        temperature=temperature,
+    )
+    return _pad(logprobs, [group])[0]
 
 
 def pad_actions(
@@ -156,7 +163,3 @@ def pad_actions(
     lengths = torch.tensor([len(action) for action in group.actions], device=device)
     columns = torch.arange(width, device=device)
     return torch.tensor(rows, device=device), columns < lengths[:, None]
-
-
-def _widen(logits: torch.Tensor) -> torch.Tensor:
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))

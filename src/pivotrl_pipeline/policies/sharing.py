@@ -83,20 +83,25 @@ def forward_tree(
     logits_to_keep: torch.Tensor,
 ) -> torch.Tensor:
     """Logits [kept, vocabulary] of a packed row, at some places among its tokens."""
+    inputs = make_tree_inputs(model, tree, attention)
+    output = model(**inputs, logits_to_keep=logits_to_keep)
+    return cast("torch.Tensor", output.logits[0])
+
+
+def make_tree_inputs(
+    model: PreTrainedModel, tree: PrefixTree, attention: TreeAttention
+) -> dict[str, object]:
+    """What the model's forward takes to read a packed row."""
     enable_tree_attention(find_base_model(model))
     device = model.device
-    return cast(
-        "torch.Tensor",
-        model(
-            input_ids=torch.from_numpy(tree.token_ids)[None].to(device),
-            position_ids=torch.from_numpy(tree.positions)[None].to(device),
-            # A mask with four axes is taken as it is: none is built for the row.
-            attention_mask=torch.zeros(1, 1, 1, 1, device=device),
-            use_cache=False,
-            logits_to_keep=logits_to_keep,
-            tree=attention,
-        ).logits[0],
-    )
+    return {
+        "input_ids": torch.from_numpy(tree.token_ids)[None].to(device),
+        "position_ids": torch.from_numpy(tree.positions)[None].to(device),
+        # A mask with four axes is taken as it is: none is built for the row.
+        "attention_mask": torch.zeros(1, 1, 1, 1, device=device),
+        "use_cache": False,
+        "tree": attention,
+    }
 
 
 def _probe(model: PreTrainedModel) -> tuple[Sharing, str]:
