@@ -1,90 +1,69 @@
-"""Shared forward and backward against the plain: ``pytest …/test_update_speed.py -s``.
+"""The gradient of an update against TRL's and against the plain forward's:
+``pytest tests/benchmarks/test_update_speed.py -m benchmark -s`` (``-k "1M"`` for a
+part; `measuring` says how the clock is chosen).
 
-One group of K = 8 actions behind a prefix, and the groups of a whole trajectory. The
-ratio of tokens is what sharing could save at most where attention costs nothing.
+One group of K = 8 actions behind a prefix, on the same rollouts: forward, loss and
+backward. The ratio of tokens is what sharing could save at most where attention costs
+nothing.
 """
 
-import os
-import random
-import statistics
-import time
-
 import pytest
-import torch
-from transformers import PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
 
-from pivotrl_pipeline.policies.forward import (
-    compute_action_logprobs,
-    compute_action_logprobs_plain,
-    count_unique_tokens,
+from benchmarks.engine_models import make_model
+from benchmarks.engine_updating import SIDES, make_group
+from benchmarks.measuring import (
+    can_measure_peaks,
+    compare,
+    measure_peaks,
+    print_times,
+    say,
+    time_sides,
 )
-from pivotrl_pipeline.policies.groups import ActionGroup
+from pivotrl_pipeline.policies.forward import count_unique_tokens
 
-pytestmark = pytest.mark.benchmark
+pytestmark = [
+    pytest.mark.benchmark,
+    pytest.mark.filterwarnings("ignore"),  # the peer's own
+]
 
-SIZES = {"1M": (128, 4, 384), "10M": (384, 6, 1152), "20M": (512, 8, 1280)}
 NUM_ACTIONS = 8
-ROUNDS = int(os.environ.get("BENCHMARK_ROUNDS", "3"))
+OURS = "shared prefixes"
+LENGTHS = [(prefix, length) for prefix in (256, 768, 2048) for length in (24, 96)]
 
 
-def make_model(size: str) -> PreTrainedModel:
-    hidden, layers, intermediate = SIZES[size]
-    torch.manual_seed(0)
-    return Qwen3ForCausalLM(
-        Qwen3Config(
-            vocab_size=1000,
-            hidden_size=hidden,
-            intermediate_size=intermediate,
-            num_hidden_layers=layers,
-            num_attention_heads=hidden // 32,
-            num_key_value_heads=hidden // 64,
-            head_dim=32,
-            max_position_embeddings=8192,
-        )
-    )
-
-
-def make_group(prefix: int, length: int) -> ActionGroup:
-    generator = random.Random(0)
-    return ActionGroup(
-        [generator.randrange(1000) for _ in range(prefix)],
-        [
-            [generator.randrange(1000) for _ in range(length)]
-            for _ in range(NUM_ACTIONS)
-        ],
-    )
-
-
-@pytest.mark.parametrize("length", [24, 96])
-@pytest.mark.parametrize("prefix", [256, 768, 2048])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("prefix", "length"), LENGTHS)
+@pytest.mark.parametrize("size", ["1M", "10M", "20M"])
 def test_updating_gains_nearly_the_ratio_of_tokens(
     size: str, prefix: int, length: int
 ) -> None:
-    model = make_model(size)
-    groups = [make_group(prefix, length)]
-    sides = {"shared": compute_action_logprobs, "plain": compute_action_logprobs_plain}
-    compute_action_logprobs(model, groups, temperature=1.0)
+    group = make_group(size, NUM_ACTIONS, prefix, length)
+    steps = {name: make(make_model(size), group) for name, make in SIDES.items()}
+    steps[OURS]()
 
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(ROUNDS):
-        for name, side in sides.items():
-            model.zero_grad()
-            started = time.perf_counter()
-            (rows,) = side(model, groups, temperature=1.0)
-            rows.sum().backward()
-            seconds[name].append(time.perf_counter() - started)
+    seconds = time_sides(steps)
 
-    rounds = [
-        plain / shared
-        for plain, shared in zip(seconds["plain"], seconds["shared"], strict=True)
-    ]
-    gain = statistics.median(seconds["plain"]) / statistics.median(seconds["shared"])
-    plain_tokens = NUM_ACTIONS * (prefix + length - 1)
-    tokens = plain_tokens / count_unique_tokens(groups)
-    print(  # noqa: T201
-        f"\n{size}, prefix {prefix}, action {length}: {gain:.2f} times faster "
-        f"({min(rounds):.2f} to {max(rounds):.2f}); tokens {tokens:.2f} times fewer; "
-        f"share {gain / tokens:.2f}"
+    tokens = group.num_plain_tokens / count_unique_tokens([group])
+    print_times(f"{size}, prefix {prefix}, action {length}", seconds)
+    shares = ", ".join(
+        f"{ratio / tokens:.2f} against {name}"
+        for name, ratio in compare(seconds).items()
     )
-    assert gain > 1
+    say(f"  tokens {tokens:.2f} times fewer; share of it gained: {shares}")
+    assert min(compare(seconds).values()) > 1
+
+
+@pytest.mark.skipif(not can_measure_peaks(), reason="needs /proc/self/clear_refs")
+def test_updating_needs_less_memory() -> None:
+    cases = [("1M", NUM_ACTIONS, *lengths) for lengths in LENGTHS]
+    cases += [(size, NUM_ACTIONS, 2048, 96) for size in ("10M", "20M")]
+
+    peaks = {
+        name: measure_peaks("benchmarks.engine_updating", name, cases) for name in SIDES
+    }
+
+    say("\nPeak memory beside the model, MiB")
+    say(" " * 28 + "".join(f"{f'{c[0]} {c[2]}+{c[3]}':>14}" for c in cases))
+    for name, found in peaks.items():
+        say(f"  {name:<26}" + "".join(f"{peak:14.0f}" for peak in found))
+    for name, found in peaks.items():
+        assert name == OURS or all(map(float.__lt__, peaks[OURS], found))

@@ -30,3 +30,8 @@ def test_beginnings_that_prompts_share_count_once(
     max_tokens: int, batches: list[list[int]]
 ) -> None:
     assert list(batch_groups(CHAINS, max_tokens=max_tokens)) == batches
+
+
+def test_a_group_without_a_prompt_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"ActionGroup\.prompt_ids is empty"):
+        ActionGroup([], [[1]])

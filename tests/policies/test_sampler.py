@@ -123,6 +123,31 @@ def test_settings_are_those_of_the_slow_loop(
     assert_equal_rows(found, sample_slowly(model, request))
 
 
+def test_greedy_actions_are_those_of_generate_with_padding_on_the_left(
+    make_model: Maker, architecture: str
+) -> None:
+    model = make_model(architecture)
+    prompts = make_prompts()
+    width = max(map(len, prompts))
+
+    wanted = model.generate(
+        input_ids=torch.tensor([[0] * (width - len(p)) + p for p in prompts]),
+        attention_mask=torch.tensor(
+            [[0] * (width - len(p)) + [1] * len(p) for p in prompts]
+        ),
+        do_sample=False,
+        max_new_tokens=12,
+        pad_token_id=0,
+    )[:, width:]
+    found = sample_rows(
+        model,
+        make_request(prompts, SamplingSettings(0.0, 1.0, 12), per_prompt=1, stops=[-1]),
+        TokenCounts(),
+    )
+
+    assert [row.token_ids for row in found] == wanted.tolist()
+
+
 def test_double_precision_equals_the_slow_loop_closely(make_model: Maker) -> None:
     model = make_model("qwen3", torch.float64)
     request = make_request(make_prompts(), SamplingSettings(1.0, 1.0, 8))
