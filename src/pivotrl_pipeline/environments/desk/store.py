@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sqlite3
+import weakref
 from typing import cast
 
 from pivotrl_pipeline.environments.desk.records import Customer, Item, Order, World
@@ -24,7 +25,11 @@ class DeskStore:
 
     def __init__(self, world: World, *, seed: int) -> None:
         self._seed = seed
-        self._database = sqlite3.connect(":memory:", isolation_level=None)
+        # Whichever thread drops the desk closes it.
+        self._database = sqlite3.connect(
+            ":memory:", isolation_level=None, check_same_thread=False
+        )
+        weakref.finalize(self, self._database.close)
         self._database.executescript(_SCHEMA)
         self._insert("customers", [_row(row) for row in world.customers])
         self._insert("items", [_row(row) for row in world.items])
