@@ -1,53 +1,31 @@
 """The suites: the order desk in-domain, the unrelated skills out-of-domain.
 
 All are answered greedily, as deployed. Held-out desk tasks come from a range of
-seeds that no trajectory uses; the skills appear in no trajectory at all.
+seeds that no trajectory uses; the skills appear in no trajectory at all. Suites that
+packages bring stand beside the skills where the parameters name them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from pivotrl_pipeline.environments.base import Environment
 from pivotrl_pipeline.environments.seeds import SeedRange, take_seeds
 from pivotrl_pipeline.environments.skills import (
-    SkillItem,
     make_skill_items,
     score_skill_answer,
     skill_families,
 )
+from pivotrl_pipeline.evaluation.answers import answer_greedily
+from pivotrl_pipeline.evaluation.harness_suite import evaluate_harness
+from pivotrl_pipeline.evaluation.reasoning_gym_suite import evaluate_reasoning_gym
+from pivotrl_pipeline.evaluation.results import EvaluationResult, Suite
+from pivotrl_pipeline.parameters.ood_evaluation import (
+    ReasoningGymSuite,
+    SuiteParameters,
+)
 from pivotrl_pipeline.policies.base import Policy, SamplingSettings
 from pivotrl_pipeline.records.messages import Role, dump_json, message_to_json
-from pivotrl_pipeline.records.trajectories import State
 from pivotrl_pipeline.sampling.episodes import EpisodeOutcome, run_episodes
-
-
-class Suite(StrEnum):
-    """Which family of tasks an item belongs to."""
-
-    IN_DOMAIN = "in_domain"
-    """The family of the training trajectories, on held-out tasks."""
-    OUT_OF_DOMAIN = "out_of_domain"
-    """Anything else the policy could do before."""
-    VALIDATION = "validation"
-    """As in-domain, on tasks that say which training was best and report nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationResult:
-    """One answered item."""
-
-    policy: str
-    suite: Suite
-    task: str
-    """The kind of item: a tier of the desk, a family of skills."""
-    item_id: str
-    output: str
-    """In-domain the assistant's messages as JSON text, else the answer."""
-    score: float
-    """In [0, 1]."""
-    turns: int
-    """Assistant turns taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +35,8 @@ class EvaluationPlan:
     tiers: tuple[str, ...]
     tasks_per_tier: int
     items_per_skill: int
+    suites: Mapping[str, SuiteParameters]
+    """Out-of-domain suites beside the skills, by name."""
     max_new_tokens: int
     max_prompt_tokens: int
 
@@ -117,12 +97,26 @@ def _evaluate_tasks(
 def evaluate_out_of_domain(
     policy: Policy, name: str, plan: EvaluationPlan
 ) -> list[EvaluationResult]:
-    """Accuracy on the skills, one result per item."""
+    """Accuracy on the skills and on the suites that are named, one result per item."""
+    results = _evaluate_skills(policy, name, plan)
+    for suite, parameters in plan.suites.items():
+        if isinstance(parameters, ReasoningGymSuite):
+            results += evaluate_reasoning_gym(policy, name, suite, parameters)
+        else:
+            results += evaluate_harness(policy, name, suite, parameters)
+    return results
+
+
+def _evaluate_skills(
+    policy: Policy, name: str, plan: EvaluationPlan
+) -> list[EvaluationResult]:
     seeds = take_seeds(SeedRange.HELD_OUT, plan.items_per_skill)
     items = [
         item for family in skill_families() for item in make_skill_items(family, seeds)
     ]
-    texts = _answer_greedily(policy, items, plan)
+    texts = answer_greedily(
+        policy, [item.messages for item in items], max_new_tokens=plan.max_new_tokens
+    )
     return [
         EvaluationResult(
             name,
@@ -135,14 +129,6 @@ def evaluate_out_of_domain(
         )
         for item, text in zip(items, texts, strict=True)
     ]
-
-
-def _answer_greedily(
-    policy: Policy, items: Sequence[SkillItem], plan: EvaluationPlan
-) -> list[str]:
-    prompts = [policy.render(State(item.messages, tools=())) for item in items]
-    samples = policy.sample(prompts, [[0] for _ in items], _greedy(plan))
-    return [policy.decode(sample.token_ids) for (sample,) in samples]
 
 
 def _greedy(plan: EvaluationPlan) -> SamplingSettings:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pivotrl_pipeline.evaluation import comparison
-from pivotrl_pipeline.evaluation.suites import Suite
+from pivotrl_pipeline.evaluation.results import Suite
 from pivotrl_pipeline.parameters.compare import AblateParameters
 from pivotrl_pipeline.parameters.ood_evaluation import OodEvaluationParameters
 from pivotrl_pipeline.pipelines.cells import Cell

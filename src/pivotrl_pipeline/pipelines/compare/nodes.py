@@ -4,7 +4,7 @@ import pandas as pd
 
 from pivotrl_pipeline.environments.desk.environment import OrderDesk
 from pivotrl_pipeline.evaluation import comparison, suites
-from pivotrl_pipeline.evaluation.suites import Suite
+from pivotrl_pipeline.evaluation.results import Suite
 from pivotrl_pipeline.parameters.compare import CompareParameters
 from pivotrl_pipeline.parameters.ood_evaluation import OodEvaluationParameters
 from pivotrl_pipeline.parameters.policy import PolicyParameters

@@ -71,6 +71,7 @@ def make_plan(parameters: OodEvaluationParameters) -> EvaluationPlan:
         parameters.tiers,
         parameters.tasks_per_tier,
         parameters.items_per_skill,
+        parameters.suites,
         parameters.max_new_tokens,
         parameters.max_prompt_tokens,
     )
