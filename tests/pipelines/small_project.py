@@ -62,9 +62,11 @@ _MODELS = {
 }
 
 
-def make_small_catalog(folder: Path, **changes: dict[str, Any]) -> DataCatalog:
+def make_small_catalog(
+    folder: Path, *, names_environment: bool = True, **changes: dict[str, Any]
+) -> DataCatalog:
     """Every entry under ``folder`` but the initial policy; `SMALL` and the changes."""
-    _write_raw(folder / "01_raw")
+    _write_raw(folder / "01_raw", names_environment)
     bootstrap_project(PROJECT)
     with KedroSession.create(PROJECT) as session:
         context = session.load_context()
@@ -85,11 +87,18 @@ def make_small_catalog(folder: Path, **changes: dict[str, Any]) -> DataCatalog:
     return catalog
 
 
-def _write_raw(folder: Path) -> None:
-    raw = PROJECT / "data/01_raw"
+def read_demonstrations(num_trajectories: int = NUM_TRAJECTORIES) -> list[str]:
+    """Lines of the order desk's JSONL file."""
+    path = PROJECT / "data/01_raw/order_desk_trajectories.jsonl"
+    return path.read_text().splitlines()[:num_trajectories]
+
+
+def _write_raw(folder: Path, names_environment: bool) -> None:
     folder.mkdir(parents=True)
-    lines = (raw / "order_desk_trajectories.jsonl").read_text().splitlines()
-    few = "\n".join(lines[:NUM_TRAJECTORIES]) + "\n"
+    rows = [json.loads(line) for line in read_demonstrations()]
+    if not names_environment:
+        rows = [{**row, "metadata": {}} for row in rows]
+    few = "\n".join(map(json.dumps, rows)) + "\n"
     (folder / "order_desk_trajectories.jsonl").write_text(few)
-    tools = json.loads((raw / "order_desk_tools.json").read_text())
-    (folder / "order_desk_tools.json").write_text(json.dumps(tools))
+    tools = (PROJECT / "data/01_raw/order_desk_tools.json").read_text()
+    (folder / "order_desk_tools.json").write_text(tools)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pivotrl_pipeline.parameters.compare import AblateParameters, CompareParameters
 from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
 from pivotrl_pipeline.pipelines.cells import Cell, bind, read_grid, with_settings
+from pivotrl_pipeline.pipelines.compare.pipeline import list_cells
 
 PARAMETERS = PivotSelectionParameters(
     strategy="low_mean",
@@ -28,6 +29,7 @@ SFT = {
 }
 GRID = {
     "seeds": [0, 1],
+    "judged_on": "tasks",
     "validation_tasks": 5,
     "fresh_seed": 9,
     "methods": {"sft": SFT},
@@ -47,14 +49,14 @@ def write_grid(folder: Path, text: str) -> None:
 
 
 def test_settings_take_the_place_of_parameters_and_leave_the_rest() -> None:
-    changed = with_settings(describe, {"strategy": "all"})
+    changed = with_settings(describe, parameters={"strategy": "all"})
 
     assert changed(turns="t", parameters=PARAMETERS) == "t all 0.6 none"
     assert describe("t", PARAMETERS) == "t low_mean 0.6 none"
 
 
 def test_settings_are_validated_as_parameters_are() -> None:
-    changed = with_settings(describe, {"low_mean_threshold": 7})
+    changed = with_settings(describe, parameters={"low_mean_threshold": 7})
 
     with pytest.raises(ValueError, match="low_mean_threshold"):
         changed(turns="t", parameters=PARAMETERS)
@@ -62,7 +64,7 @@ def test_settings_are_validated_as_parameters_are() -> None:
 
 @pytest.mark.parametrize(
     "function",
-    [with_settings(describe, {"strategy": "all"}), bind(describe, name="a")],
+    [with_settings(describe, parameters={"strategy": "all"}), bind(describe, name="a")],
     ids=["with_settings", "bind"],
 )
 def test_a_node_function_keeps_its_name_and_its_hints_and_travels(
@@ -78,7 +80,7 @@ def test_a_node_function_keeps_its_name_and_its_hints_and_travels(
 
 def test_inputs_of_changed_functions_stay_in_the_order_of_their_arguments() -> None:
     # Kedro pairs both by position, to find the model of each parameter.
-    changed = with_settings(describe, {"strategy": "all"})
+    changed = with_settings(describe, parameters={"strategy": "all"})
 
     inputs = {"parameters": "params:p", "name": "n", "turns": "t"}
 
@@ -102,7 +104,7 @@ def test_local_is_merged_into_base(
     (tmp_path / "pyproject.toml").write_text("[tool.kedro]\npackage_name = 'x'\n")
     write_grid(
         tmp_path / "conf/base",
-        "ablate: {seeds: [0], verifiers: [a], strategies: [all],"
+        "ablate: {seeds: [0], judged_on: tasks, verifiers: [a], strategies: [all],"
         " settings: {num_updates: 3}}",
     )
     write_grid(
@@ -122,7 +124,7 @@ def test_the_environment_of_the_run_stands_in_place_of_local(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.kedro]\npackage_name = 'x'\n")
-    rest = "verifiers: [a], strategies: [all], settings: {}"
+    rest = "judged_on: tasks, verifiers: [a], strategies: [all], settings: {}"
     write_grid(tmp_path / "conf/base", f"ablate: {{seeds: [0], {rest}}}")
     write_grid(tmp_path / "conf/local", "ablate: {seeds: [1]}")
     folder = tmp_path / "conf/long"
@@ -171,3 +173,31 @@ def test_turns_that_a_trainer_cannot_take_are_refused(
 
     with pytest.raises(ValidationError, match=f"trainer '{trainer}' has the turns"):
         CompareParameters.model_validate({**GRID, "methods": {"sft": wrong}})
+
+
+def test_methods_that_need_an_environment_are_left_out_where_turns_judge() -> None:
+    e2e = {**SFT, "trainer": "e2e", "turns": None}
+    methods = {"e2e": e2e, "sft": SFT}
+
+    def read(judged_on: str) -> CompareParameters:
+        return CompareParameters.model_validate(
+            {**GRID, "judged_on": judged_on, "methods": methods}
+        )
+
+    assert list(read("tasks").trained_methods) == ["e2e", "sft"]
+    assert list(read("turns").trained_methods) == ["sft"]
+    assert {
+        cell.settings["validation_tasks"] for _, cell in list_cells(read("tasks"))
+    } == {5}
+    assert {
+        cell.settings["validation_tasks"] for _, cell in list_cells(read("turns"))
+    } == {0}
+
+
+def test_a_grid_of_which_nothing_is_left_is_refused() -> None:
+    e2e = {**SFT, "trainer": "e2e", "turns": None}
+
+    with pytest.raises(ValidationError, match="no other is in compare"):
+        CompareParameters.model_validate(
+            {**GRID, "judged_on": "turns", "methods": {"e2e": e2e}}
+        )

@@ -8,11 +8,14 @@ from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
 from tests.pipelines.small_project import make_small_catalog
 
+from pivotrl_pipeline.environments.desk.environment import OrderDesk
 from pivotrl_pipeline.parameters.compare import AblateParameters, CompareParameters
 from pivotrl_pipeline.pipelines import ablate, compare
+from pivotrl_pipeline.sampling.episodes import take_validation_tasks
 
 COMPARE: dict[str, Any] = {
     "seeds": [0, 1],
+    "judged_on": "tasks",
     "validation_tasks": 2,
     "fresh_seed": 9,
     "methods": {
@@ -38,6 +41,7 @@ COMPARE: dict[str, Any] = {
 }
 ABLATE: dict[str, Any] = {
     "seeds": [0],
+    "judged_on": "tasks",
     "verifiers": ["exact_match", "functional"],
     "strategies": ["all", "mixed"],
     "settings": {"num_updates": 1},
@@ -118,17 +122,31 @@ def test_the_report_holds_every_cell(outputs: DataCatalog) -> None:
     assert "pivotrl less sft" in report
 
 
-def test_curves_begin_at_the_initial_policy(outputs: DataCatalog) -> None:
-    curves = outputs.load("comparison_curves")
-    results = outputs.load("comparison_results")
+def test_every_training_has_its_curve_from_the_initial_policy_on(
+    outputs: DataCatalog,
+) -> None:
+    curves = outputs.load("comparison_curves").set_index("cell")
+    cells = outputs.load("comparison_cells").set_index("cell")
 
-    initial = results[
-        (results["policy"] == "initial") & (results["suite"] == "validation")
-    ]
-    first = curves.groupby("cell").first()
-    assert (first["rollout_turns"] == 0).all()
-    assert (first["validation_success"] == initial["score"].mean()).all()
+    first, last = (
+        curves.groupby("cell").nth(place).loc[cells.index] for place in (0, -1)
+    )
+    assert (first[["num_updates", "rollout_turns"]] == 0).all(axis=None)
+    assert first["validation_success"].nunique() == 1  # one policy, the same tasks
+    for name in ("num_updates", "rollout_turns", "profiling_turns"):
+        assert last[name].tolist() == cells[name].tolist()
     assert len(outputs.load("comparison_curves_figure").data) > 0
+
+
+def test_no_task_both_chooses_weights_and_variants(outputs: DataCatalog) -> None:
+    results = outputs.load("comparison_results")
+    chosen_by = results.loc[results["suite"] == "validation", "item_id"].unique()
+    trained_by = take_validation_tasks(
+        OrderDesk(), tier="short", count=2, max_new_tokens=1, max_prompt_tokens=1
+    )
+
+    assert len(chosen_by) == len(trained_by.tasks) == 2
+    assert not set(chosen_by) & {task.task_id for task in trained_by.tasks}
 
 
 def test_a_selection_is_shared_by_the_seeds_of_its_cells(outputs: DataCatalog) -> None:

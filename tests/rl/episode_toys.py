@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from tests.rl.objectives import make_objective
-from tests.rl.toys import STOP_TOKEN, VOCABULARY, make_model
+from tests.rl.toys import STOP_TOKEN, VOCABULARY, fill_parameters, make_model
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
@@ -109,29 +108,6 @@ def make_validation(world: ToyWorld | None = None) -> ValidationTasks:
 
 
 def make_e2e_parameters(**changes: Any) -> E2EParameters:
-    """Four tasks, eight episodes of each, two tokens an action."""
-    objective = changes.pop("objective_parameters", make_objective())
-    parameters = E2EParameters(
-        objective="tested",
-        objective_presets={"tested": objective},
-        num_updates=6,
-        tasks_per_update=4,
-        group_size=8,
-        epochs_per_update=1,
-        learning_rate=1e-3,
-        warmup_updates=0,
-        weight_decay=0.0,
-        max_gradient_norm=1.0,
-        temperature=1.0,
-        top_p=1.0,
-        max_new_tokens=2,
-        max_prompt_tokens=20,
-        tokens_per_forward=10_000,
-        validation_every=2,
-        validation_tier="toy",
-        validation_tasks=0,
-        keep="last",
-        checkpoint_every=2,
-        seed=0,
-    )
-    return E2EParameters(**{**parameters.model_dump(), **changes})
+    """Four tasks, eight episodes of each."""
+    own = {"tasks_per_update": 4, "max_prompt_tokens": 20, "validation_every": 2}
+    return fill_parameters(E2EParameters, own | changes)

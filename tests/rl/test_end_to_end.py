@@ -13,6 +13,7 @@ from tests.rl.episode_toys import (
     make_validation,
 )
 from tests.rl.objectives import make_objective
+from tests.rl.outcomes import column, is_equal, without_seconds
 from tests.rl.toys import ToyVerifier, make_model, make_parameters, make_pivots
 
 from pivotrl_pipeline.environments.base import EnvironmentTask
@@ -42,24 +43,6 @@ def run(
         validation_tasks=validation_tasks,
         checkpoints=checkpoint_folder and CheckpointFolder(checkpoint_folder, "toy"),
     )
-
-
-def column(trained: TrainedPolicy, name: str) -> list[object]:
-    return [row[name] for row in trained.metrics]
-
-
-def is_equal(first: TrainedPolicy, second: TrainedPolicy) -> bool:
-    return all(
-        torch.equal(tensor, second.state_dict[name])
-        for name, tensor in first.state_dict.items()
-    )
-
-
-def without_seconds(trained: TrainedPolicy) -> list[dict[str, object]]:
-    return [
-        {name: value for name, value in row.items() if "seconds" not in name}
-        for row in trained.metrics
-    ]
 
 
 def test_the_action_that_leads_to_success_is_learnt() -> None:

@@ -10,7 +10,12 @@ from pivotrl_pipeline.policies.base import Sample
 from pivotrl_pipeline.records.messages import Action, make_tool_call
 from pivotrl_pipeline.records.rollouts import FinishReason
 from pivotrl_pipeline.records.tables import TrainingMetrics
-from pivotrl_pipeline.rl.metrics import LearningReport, UpdateTotals, make_metrics_row
+from pivotrl_pipeline.rl.metrics import (
+    LearningReport,
+    Measurement,
+    UpdateTotals,
+    make_metrics_row,
+)
 from pivotrl_pipeline.rl.rollout_groups import JudgedSample, RolloutGroup
 
 TOTALS = UpdateTotals(
@@ -18,7 +23,9 @@ TOTALS = UpdateTotals(
     rollout_turns=12,
     sampling_seconds=0.5,
     updating_seconds=0.25,
-    heldout_reward_mean=None,
+    profiling_turns=8,
+    measured=Measurement(heldout_reward_mean=0.5),
+    before=Measurement(heldout_reward_mean=0.25, validation_success=0.75),
 )
 
 
@@ -58,7 +65,11 @@ def test_a_row_by_hand() -> None:
     assert row["action/parse_failure_rate"] == 1 / 4
     assert row["action/calls_mean"] == 2 / 4
     assert row["action/message_rate"] == 3 / 4
-    assert row["rollout_turns"] == 12
+    assert (row["rollout_turns"], row["profiling_turns"]) == (12, 8)
+    assert row["heldout/reward_mean_before"] == 0.25
+    assert row["heldout/reward_mean"] == 0.5
+    assert row["validation/success_before"] == 0.75
+    assert row["validation/success"] is None
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.rl.outcomes import column, is_equal, without_seconds
 from tests.rl.supervised_toys import make_parameters, make_turns
 from tests.rl.toys import ToyPolicy, make_model
 
@@ -38,25 +39,6 @@ def run(
         validation_tasks=validation_tasks,
         checkpoints=checkpoint_folder and CheckpointFolder(checkpoint_folder, "toy"),
     )
-
-
-def column(trained: TrainedPolicy, name: str) -> list[object]:
-    return [row[name] for row in trained.metrics]
-
-
-def is_equal(first: TrainedPolicy, second: TrainedPolicy) -> bool:
-    assert set(first.state_dict) == set(second.state_dict)
-    return all(
-        torch.equal(tensor, second.state_dict[name])
-        for name, tensor in first.state_dict.items()
-    )
-
-
-def without_seconds(trained: TrainedPolicy) -> list[dict[str, object]]:
-    return [
-        {name: value for name, value in row.items() if "seconds" not in name}
-        for row in trained.metrics
-    ]
 
 
 class Updates:
@@ -158,7 +140,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
 def test_success_on_validation_tasks_is_measured_beside_the_loss(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    successes = iter([0.5, 0.75])
+    successes = iter([0.25, 0.5, 0.75])
     monkeypatch.setattr(
         supervised, "measure_success", lambda policy, tasks: next(successes)
     )
@@ -168,6 +150,8 @@ def test_success_on_validation_tasks_is_measured_beside_the_loss(
 
     trained = run(make_parameters(validation_every=3), validation_tasks=tasks)
 
+    before = column(trained, "validation/success_before")
+    assert before == [0.25, None, None, None, None]
     assert column(trained, "validation/success") == [None, None, 0.5, None, 0.75]
     # not what decides
     assert trained.score == -column(trained, "loss/validation")[-1]

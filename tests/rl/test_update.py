@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from tests.rl.objectives import make_objective
+from tests.rl.outcomes import column, is_equal, without_seconds
 from tests.rl.toys import (
     ToyPolicy,
     ToyVerifier,
@@ -42,25 +43,6 @@ def run(
         verifier_settings="toy",
         checkpoints=checkpoint_folder and CheckpointFolder(checkpoint_folder, "toy"),
     )
-
-
-def column(trained: TrainedPolicy, name: str) -> list[object]:
-    return [row[name] for row in trained.metrics]
-
-
-def is_equal(first: TrainedPolicy, second: TrainedPolicy) -> bool:
-    assert set(first.state_dict) == set(second.state_dict)
-    return all(
-        torch.equal(tensor, second.state_dict[name])
-        for name, tensor in first.state_dict.items()
-    )
-
-
-def without_seconds(trained: TrainedPolicy) -> list[dict[str, object]]:
-    return [
-        {name: value for name, value in row.items() if "seconds" not in name}
-        for row in trained.metrics
-    ]
 
 
 def test_the_policy_learns_the_rewarded_token() -> None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from tests.rl.objectives import make_objective
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
+from pivotrl_pipeline.parameters.rl_update import GRPOParameters, RLUpdateParameters
 from pivotrl_pipeline.policies.base import Sample, SamplingSettings
 from pivotrl_pipeline.records.messages import Action
 from pivotrl_pipeline.records.rollouts import FinishReason, Verdict, VerdictReason
@@ -138,34 +138,47 @@ def make_pivots(num_pivots: int = 4, wanted: str = "7") -> list[PivotState]:
     ]
 
 
+GRPO: dict[str, Any] = {
+    "objective": "tested",
+    "num_updates": 6,
+    "group_size": 8,
+    "epochs_per_update": 1,
+    "learning_rate": 1e-3,
+    "warmup_updates": 0,
+    "weight_decay": 0.0,
+    "max_gradient_norm": 1.0,
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "max_new_tokens": 2,
+    "tokens_per_forward": 10_000,
+    "validation_tier": "toy",
+    "validation_tasks": 0,
+    "keep": "last",
+    "checkpoint_every": 2,
+    "seed": 0,
+}
+"""What updates on pivots and on episodes share: groups of eight, short actions."""
+T = TypeVar("T", bound=GRPOParameters)
+
+
+def fill_parameters(model: type[T], values: dict[str, Any]) -> T:
+    """`GRPO` and the values; without reference policy unless they say so."""
+    objective = values.pop("objective_parameters", make_objective())
+    return model(**{**GRPO, "objective_presets": {"tested": objective}, **values})
+
+
 def make_parameters(**changes: Any) -> RLUpdateParameters:
-    """Four groups of eight, two tokens an action; without reference policy."""
-    objective = changes.pop("objective_parameters", make_objective())
-    parameters = RLUpdateParameters(
-        objective="tested",
-        objective_presets={"tested": objective},
-        num_updates=6,
-        pivots_per_update=4,
-        group_size=8,
-        easy_turn_rate=0.0,
-        epochs_per_update=1,
-        learning_rate=1e-3,
-        warmup_updates=0,
-        weight_decay=0.0,
-        max_gradient_norm=1.0,
-        temperature=1.0,
-        top_p=1.0,
-        max_new_tokens=2,
-        tokens_per_forward=10_000,
-        heldout_every=2,
-        heldout_turns=0,
-        validation_tier="short",
-        validation_tasks=0,
-        keep="last",
-        checkpoint_every=2,
-        seed=0,
-    )
-    return RLUpdateParameters(**{**parameters.model_dump(), **changes})
+    """Four groups an update."""
+    own = {
+        "pivots_per_update": 4,
+        "easy_turn_rate": 0.0,
+        "heldout_every": 2,
+        "heldout_turns": 0,
+        "reprofile_below": 0.0,
+        "reprofile_window": 2,
+        "reprofile_candidates": 0,
+    }
+    return fill_parameters(RLUpdateParameters, own | changes)
 
 
 def make_group(index: int, *rewards: float | None) -> RolloutGroup:

@@ -1,7 +1,8 @@
 """Which seeds make what: ranges that cannot meet.
 
-The policy is pretrained on one, shown trajectories from another, chosen on a third and
-evaluated on the last, so that no task is ever both learnt from and evaluated on.
+The policy is pretrained on one and shown trajectories from another; a third says which
+of a training's weights are best, a fourth which of several trainings is, and the fifth
+evaluates, so that no task is ever both learnt from and evaluated on.
 """
 
 from enum import Enum
@@ -18,6 +19,7 @@ class SeedRange(Enum):
     DEMONSTRATION = 1
     HELD_OUT = 2
     VALIDATION = 3
+    TUNING = 4
 
     @property
     def seeds(self) -> range:

@@ -65,8 +65,11 @@ def evaluate_validation(
     *,
     tasks_per_tier: int,
 ) -> list[EvaluationResult]:
-    """Success on desk tasks that nothing is reported on, one result per task."""
-    seeds = take_seeds(SeedRange.VALIDATION, tasks_per_tier)
+    """Success on tasks that nothing is reported on and no training looks at.
+
+    One result per task.
+    """
+    seeds = take_seeds(SeedRange.TUNING, tasks_per_tier)
     return _evaluate_tasks(policy, name, environment, plan, seeds, Suite.VALIDATION)
 
 

@@ -12,6 +12,9 @@ from pivotrl_pipeline.parameters.sft import SFTParameters
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
 
 Trainer: TypeAlias = Literal["sft", "rl_update", "e2e"]
+JudgedOn: TypeAlias = Literal["tasks", "turns"]
+"""What in-domain figures are: `tasks`, success in the environment that the trajectories
+name; `turns`, the greedy reward on turns of held-out tasks, which needs none."""
 Settings: TypeAlias = dict[str, bool | int | float | str]
 """Fields of the trainer's parameters, with the values they take instead."""
 
@@ -66,12 +69,35 @@ class CompareParameters(BaseModel):
 
     seeds: tuple[int, ...] = Field(min_length=1)
     """Each cell is trained once per seed."""
+    judged_on: JudgedOn
+    """With `turns`, half of the held-out tasks say which variant is best and the other
+    half report; methods that need an environment are left out."""
     validation_tasks: int = Field(ge=1)
-    """Tasks per tier on which variants are chosen; no method is evaluated on them."""
+    """Tasks per tier on which variants are chosen; as many others are tried as each
+    training goes on. No method is evaluated on either."""
     fresh_seed: int = Field(ge=0)
     """Of the samples that pivots are looked at again with; not the profile's."""
     methods: dict[str, MethodParameters]
     """By name; the first is compared with each of the others."""
+
+    @property
+    def trained_methods(self) -> dict[str, MethodParameters]:
+        """Those that can be trained on what there is."""
+        return {
+            name: method
+            for name, method in self.methods.items()
+            if self.judged_on == "tasks" or method.trainer != "e2e"
+        }
+
+    @model_validator(mode="after")
+    def _check_that_something_is_trained(self) -> "CompareParameters":
+        if not self.trained_methods:
+            raise ConfigurationError(
+                f"compare.judged_on is {self.judged_on!r}, so methods that need an "
+                f"environment are left out, and no other is in compare.methods; list "
+                f"one of the trainer 'rl_update' or 'sft'."
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_equal_tuning(self) -> "CompareParameters":
@@ -91,6 +117,8 @@ class AblateParameters(BaseModel):
 
     seeds: tuple[int, ...] = Field(min_length=1)
     """Each cell is trained once per seed."""
+    judged_on: JudgedOn
+    """With `turns`, half of the held-out tasks is reported on and never looked at."""
     verifiers: tuple[str, ...] = Field(min_length=1)
     """Names in `variance_computation.verifiers`."""
     strategies: tuple[Literal["all", "mixed", "low_mean"], ...] = Field(min_length=1)

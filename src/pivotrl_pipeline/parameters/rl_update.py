@@ -125,6 +125,15 @@ class RLUpdateParameters(GRPOParameters):
     heldout_turns: int = Field(ge=0)
     """Validation turns of all kinds, pivots or not, whose greedy reward says which
     weights are best; 0: none."""
+    reprofile_below: float = Field(ge=0, le=1)
+    """Pivots are selected again, with the policy as it is then and the rule of
+    `pivot_selection`, when the mean share of informative groups falls below this; 0:
+    never."""
+    reprofile_window: int = Field(ge=1)
+    """Updates that this mean is over, all of them since the last selection."""
+    reprofile_candidates: int = Field(ge=0)
+    """Training candidates at which as many actions are sampled for it as an update
+    samples at a pivot; drawn anew each time; 0: all of them."""
 
     @model_validator(mode="after")
     def _check_what_is_best(self) -> Self:

@@ -70,12 +70,17 @@ def read_grid(name: str, model: type[M]) -> M | None:
 
 
 def with_settings(
-    function: Callable[..., T], settings: Settings | None
+    function: Callable[..., T], **changes: Settings | None
 ) -> Callable[..., T]:
-    """The node function of a stage, its ``parameters`` changed by the settings.
+    """The node function of a stage, some of its parameters changed by settings.
 
     Without any it is the function itself.
+
+    Args:
+        function: Of a node.
+        **changes: Settings by the name of the argument whose model they change.
     """
+    settings = {name: each for name, each in changes.items() if each}
     if not settings:
         return function
     bound = update_wrapper(partial(_call_with_settings, function, settings), function)
@@ -85,11 +90,13 @@ def with_settings(
 
 
 def _call_with_settings(
-    function: Callable[..., T], settings: Settings, **inputs: Any
+    function: Callable[..., T], changes: dict[str, Settings], **inputs: Any
 ) -> T:
-    parameters: BaseModel = inputs["parameters"]
-    changed = type(parameters).model_validate({**parameters.model_dump(), **settings})
-    return function(**{**inputs, "parameters": changed})
+    for name, settings in changes.items():
+        parameters: BaseModel = inputs[name]
+        values = {**parameters.model_dump(), **settings}
+        inputs[name] = type(parameters).model_validate(values)
+    return function(**inputs)
 
 
 def bind(function: Callable[..., T], **values: object) -> Callable[..., T]:

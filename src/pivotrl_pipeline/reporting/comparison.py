@@ -1,29 +1,33 @@
-"""The comparison of methods, as Markdown and as a figure."""
+"""The comparison of methods, as Markdown."""
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pivotrl_pipeline.evaluation.comparison import turns_to_reach
 from pivotrl_pipeline.evaluation.summary import MEAN
+from pivotrl_pipeline.reporting.curves import sample_curves
 from pivotrl_pipeline.reporting.run_summary import SUITE_TITLES
 
-if TYPE_CHECKING:
-    from plotly.graph_objs._figure import Figure
-
-LEVELS = (0.25, 0.5, 0.75, 1.0)
-"""Of the way from the initial policy's success to where end-to-end RL ends."""
+MEANINGS = {
+    "tasks": "In-domain is the share of held-out tasks solved; validation success is "
+    "the same on tasks that nothing is reported on.",
+    "turns": "In-domain is the mean reward of the greedy action at recorded turns of "
+    "held-out tasks; validation success is the same at those of other held-out tasks, "
+    "which chose weights and variants.",
+}
+"""Of in-domain figures, by what they are judged on."""
 
 
 def render_comparison(
     summary: pd.DataFrame,
     cells: pd.DataFrame,
     turns: pd.DataFrame,
+    curves: pd.DataFrame,
     *,
     initial: str,
     confidence: float,
+    judged_on: str,
 ) -> str:
     """What each method gained and cost, and how far the first is ahead of the others.
 
@@ -31,13 +35,16 @@ def render_comparison(
         summary: The table `comparison_summary`.
         cells: The table `comparison_cells`.
         turns: The table `comparison_turns`.
+        curves: Of the table `comparison_curves`, the chosen variants.
         initial: What methods are measured from.
         confidence: Of the intervals in ``summary``.
+        judged_on: One of `MEANINGS`.
     """
     against_initial = summary[summary["less"] == initial]
     against_others = summary[summary["less"] != initial]
     interval = f"{confidence:.0%} interval"
     sections = [
+        MEANINGS[judged_on],
         render_table(
             "## Gained and kept, in points",
             ["method", "suite", "task", "change", interval, "items", "seeds"],
@@ -73,6 +80,19 @@ def render_comparison(
             ],
         ),
         render_table(
+            "## As training goes on (mean over seeds of the chosen variant)",
+            ["method", "updates", "rollout turns", "validation success"],
+            [
+                [
+                    str(row["method"]),
+                    f"{row['num_updates']:.0f}",
+                    f"{row['rollout_turns']:,.0f}",
+                    f"{row['validation_success']:.1%}",
+                ]
+                for row in _rows(sample_curves(curves))
+            ],
+        ),
+        render_table(
             "## Every cell",
             ["cell", "settings", "validation", "in-domain", "out-of-domain", "turns"],
             [
@@ -90,78 +110,6 @@ def render_comparison(
         ),
     ]
     return "\n\n".join(sections) + "\n"
-
-
-def measure_turns(
-    curves: pd.DataFrame, profiling_turns: dict[str, int], *, reference: str
-) -> pd.DataFrame:
-    """`comparison_turns`: how soon each method comes as far as the reference.
-
-    Args:
-        curves: Of one variant a method: columns ``method``, ``cell``,
-            ``rollout_turns``, ``validation_success``. Curves of several seeds are
-            averaged measurement by measurement.
-        profiling_turns: Spent before the first update, by method.
-        reference: The method whose way from its first to its last point is divided
-            into `LEVELS`.
-    """
-    means = {
-        str(method): _average_curve(of_method)
-        for method, of_method in curves.groupby("method", sort=False)
-        if of_method["rollout_turns"].max() > 0
-    }
-    first, last = means[reference]["validation_success"].iloc[[0, -1]]
-    rows: list[dict[str, object]] = []
-    for share in LEVELS:
-        level = first + share * (last - first)
-        for method, curve in means.items():
-            reached = turns_to_reach(
-                curve["rollout_turns"].tolist(),
-                curve["validation_success"].tolist(),
-                level,
-            )
-            profiled = profiling_turns[method]
-            rows.append(
-                {
-                    "level": level,
-                    "method": method,
-                    "turns": reached,
-                    "turns_with_profiling": None
-                    if reached is None
-                    else reached + profiled,
-                }
-            )
-    return pd.DataFrame(rows).astype(
-        {"turns": "float64", "turns_with_profiling": "float64"}
-    )
-
-
-def draw_curves(curves: pd.DataFrame) -> "Figure":
-    """Validation success over rollout turns, a line a cell, a colour a method."""
-    import plotly.express as px
-
-    figure: Figure = px.line(
-        curves,
-        x="rollout_turns",
-        y="validation_success",
-        color="method",
-        line_group="cell",
-        markers=True,
-        labels={
-            "rollout_turns": "rollout turns, profiling excluded",
-            "validation_success": "success on validation tasks",
-        },
-    )
-    figure.update_yaxes(tickformat=".0%", range=[0, 1])
-    return figure
-
-
-def _average_curve(curves: pd.DataFrame) -> pd.DataFrame:
-    points = curves.assign(point=curves.groupby("cell").cumcount())
-    means: pd.DataFrame = points.groupby("point")[
-        ["rollout_turns", "validation_success"]
-    ].mean()
-    return means
 
 
 def describe_change(row: dict[str, object], title: object) -> list[str]:

@@ -41,6 +41,11 @@ class Progress:
     """Updates that the best weights have seen."""
     best_score: float | None
     initial_score: float | None
+    pivot_ids: list[str] | None = None
+    """Candidates that were selected again; None as long as it is the pivots that
+    training began with."""
+    profiling_turns: int = 0
+    """Actions sampled for that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.e2e import E2EParameters
 from pivotrl_pipeline.policies.base import SamplingSettings
-from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder, Progress
 from pivotrl_pipeline.rl.episode_tasks import EpisodeTasks
 from pivotrl_pipeline.rl.metrics import (
     LearningReport,
+    Measurement,
     MetricsRow,
     UpdateRollouts,
     UpdateTotals,
@@ -29,7 +30,6 @@ from pivotrl_pipeline.rl.metrics import (
 from pivotrl_pipeline.rl.pivots import take_in_passes
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
 from pivotrl_pipeline.rl.training_loop import (
-    Measurement,
     Schedule,
     TrainablePolicy,
     open_checkpoints,
@@ -110,9 +110,9 @@ class _EpisodeUpdates:
     learner: "Learner"
     validation_tasks: ValidationTasks | None
 
-    def sample(self, update_index: int) -> list[tuple[EpisodeOutcome, ...]]:
+    def sample(self, progress: Progress) -> list[tuple[EpisodeOutcome, ...]]:
         """The episodes of each of the update's tasks; all advance together."""
-        parameters = self.parameters
+        parameters, update_index = self.parameters, progress.num_updates
         count = parameters.tasks_per_update
         tasks = take_in_passes(
             self.training.tasks, update_index * count, count, parameters.seed, "tasks"
@@ -152,8 +152,8 @@ class _EpisodeUpdates:
         )
         return self.learner.learn_batch(batch, update_index)
 
-    def measure(self, *, is_initial: bool) -> Measurement:
-        """On validation tasks, before the first update too."""
+    def measure(self) -> Measurement:
+        """On validation tasks."""
         tasks = self.validation_tasks
         success = None if tasks is None else measure_success(self.policy, tasks)
         return Measurement(validation_success=success)

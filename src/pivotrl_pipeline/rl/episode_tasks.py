@@ -12,7 +12,8 @@ from pivotrl_pipeline.sampling.episodes import ValidationTasks, take_validation_
 REMEDY = (
     "Give each trajectory's metadata the `environment` and the `seed` of its task, and "
     "name a world of your own in pivotrl_pipeline.environments.registry.ENVIRONMENTS; "
-    "rl_update and sft learn from recorded turns and need no environment."
+    "rl_update and sft learn from recorded turns and need no environment, nor do "
+    "compare and ablate where their judged_on is 'turns'."
 )
 
 

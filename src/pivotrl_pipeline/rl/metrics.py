@@ -63,6 +63,30 @@ class UpdateRollouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Measurement:
+    """What some weights can do; None where it was not tried."""
+
+    heldout_reward_mean: float | None = None
+    """Greedy."""
+    validation_success: float | None = None
+    """Greedy."""
+    validation_loss: float | None = None
+
+    @property
+    def score(self) -> float | None:
+        """The higher, the better the weights: what is measured on recorded turns
+        decides where there are any held out."""
+        if self.validation_loss is not None:
+            return -self.validation_loss
+        if self.heldout_reward_mean is not None:
+            return self.heldout_reward_mean
+        return self.validation_success
+
+
+NOT_MEASURED = Measurement()
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateTotals:
     """Where an update stands in its run, and what it cost."""
 
@@ -71,12 +95,12 @@ class UpdateTotals:
     """Actions sampled to learn from, this update's included."""
     sampling_seconds: float
     updating_seconds: float
-    heldout_reward_mean: float | None
-    """Greedy, after the update; None where it was not measured."""
-    validation_success: float | None = None
-    """The same on validation tasks."""
-    validation_loss: float | None = None
-    """On recorded validation turns; None where it was not measured."""
+    profiling_turns: int = 0
+    """Actions sampled in training to select pivots again, so far."""
+    measured: Measurement = NOT_MEASURED
+    """After the update."""
+    before: Measurement = NOT_MEASURED
+    """Before it, where it is the first."""
 
 
 def make_metrics_row(
@@ -108,8 +132,10 @@ def describe_update(
         "is_skipped": report.is_skipped,
         "reward/mean": statistics.fmean(rewards) if rewards else None,
         "reward/std": statistics.pstdev(rewards) if rewards else None,
-        "heldout/reward_mean": totals.heldout_reward_mean,
-        "validation/success": totals.validation_success,
+        "heldout/reward_mean": totals.measured.heldout_reward_mean,
+        "heldout/reward_mean_before": totals.before.heldout_reward_mean,
+        "validation/success": totals.measured.validation_success,
+        "validation/success_before": totals.before.validation_success,
         "groups/informative_rate": report.informative_rate,
         "rollouts/excluded": rollouts.num_excluded,
         "kl/policy_reference_k3": report.kl_policy_reference_k3,
@@ -130,6 +156,7 @@ def describe_update(
         ),
         "episode/mean_turns": rollouts.mean_turns,
         "rollout_turns": totals.rollout_turns,
+        "profiling_turns": totals.profiling_turns,
         "tokens/forwarded": report.num_forwarded_tokens,
         "tokens/unique": report.num_unique_tokens,
         "seconds/sampling": totals.sampling_seconds,

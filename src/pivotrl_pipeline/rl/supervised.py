@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.sft import SFTParameters
-from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
-from pivotrl_pipeline.rl.metrics import MetricsRow, UpdateTotals
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder, Progress
+from pivotrl_pipeline.rl.metrics import Measurement, MetricsRow, UpdateTotals
 from pivotrl_pipeline.rl.supervised_turns import (
     SupervisedTurn,
     SupervisedTurns,
@@ -23,7 +23,6 @@ from pivotrl_pipeline.rl.supervised_turns import (
 )
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
 from pivotrl_pipeline.rl.training_loop import (
-    Measurement,
     Schedule,
     TrainablePolicy,
     open_checkpoints,
@@ -112,10 +111,11 @@ class _SupervisedUpdates:
     learner: "SupervisedLearner"
     validation_tasks: ValidationTasks | None
 
-    def sample(self, update_index: int) -> Sequence[SupervisedTurn]:
+    def sample(self, progress: Progress) -> Sequence[SupervisedTurn]:
         """The update's turns."""
         size = self.parameters.turns_per_update
-        return self.ordered[update_index * size : (update_index + 1) * size]
+        first = progress.num_updates * size
+        return self.ordered[first : first + size]
 
     def learn(
         self, rollouts: Sequence[SupervisedTurn], update_index: int
@@ -123,12 +123,12 @@ class _SupervisedUpdates:
         """One update of the weights."""
         return self.learner.learn(rollouts, update_index)
 
-    def measure(self, *, is_initial: bool) -> Measurement:
-        """On validation turns, and between updates on validation tasks."""
+    def measure(self) -> Measurement:
+        """On validation turns and validation tasks."""
         loss, success, tasks = None, None, self.validation_tasks
         if self.turns.validation:
             loss = self.learner.measure_loss(self.turns.validation)
-        if tasks is not None and not is_initial:
+        if tasks is not None:
             success = measure_success(self.policy, tasks)
         return Measurement(validation_loss=loss, validation_success=success)
 
@@ -148,8 +148,10 @@ class _SupervisedUpdates:
             "update_index": totals.update_index,
             "epoch": first // len(self.turns.training),
             "loss/train": report.loss,
-            "loss/validation": totals.validation_loss,
-            "validation/success": totals.validation_success,
+            "loss/validation": totals.measured.validation_loss,
+            "loss/validation_before": totals.before.validation_loss,
+            "validation/success": totals.measured.validation_success,
+            "validation/success_before": totals.before.validation_success,
             "learning_rate": report.learning_rate,
             "gradient/norm": report.gradient_norm,
             "tokens/forwarded": report.num_forwarded_tokens,

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from pivotrl_pipeline.policies.base import Policy
 from pivotrl_pipeline.rl.checkpointing import CheckpointFolder, Progress
 from pivotrl_pipeline.rl.fingerprints import fingerprint_training
-from pivotrl_pipeline.rl.metrics import MetricsRow, UpdateTotals
+from pivotrl_pipeline.rl.metrics import Measurement, MetricsRow, UpdateTotals
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
 from pivotrl_pipeline.sampling.episodes import ValidationTasks
 
@@ -42,27 +42,6 @@ class TrainablePolicy(Policy, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
-    """What some weights can do; None where it was not tried."""
-
-    heldout_reward_mean: float | None = None
-    """Greedy."""
-    validation_success: float | None = None
-    """Greedy."""
-    validation_loss: float | None = None
-
-    @property
-    def score(self) -> float | None:
-        """The higher, the better the weights: what is measured on recorded turns
-        decides where there are any held out."""
-        if self.validation_loss is not None:
-            return -self.validation_loss
-        if self.heldout_reward_mean is not None:
-            return self.heldout_reward_mean
-        return self.validation_success
-
-
-@dataclass(frozen=True, slots=True)
 class Schedule:
     """When what is done, counted in updates."""
 
@@ -76,16 +55,19 @@ class Schedule:
 class Updates(Protocol[Rollouts, Report]):
     """What an update samples and learns, and how weights are measured."""
 
-    def sample(self, update_index: int) -> Rollouts:
-        """What the policy does now, judged; or what was recorded."""
+    def sample(self, progress: Progress) -> Rollouts:
+        """What the policy does now, judged; or what was recorded.
+
+        Notes in the progress what later updates must know of it.
+        """
         ...
 
     def learn(self, rollouts: Rollouts, update_index: int) -> Report:
         """One update of the weights."""
         ...
 
-    def measure(self, *, is_initial: bool) -> Measurement:
-        """Of the weights now; before the first update what a score needs."""
+    def measure(self) -> Measurement:
+        """Of the weights now."""
         ...
 
     def count_turns(self, rollouts: Rollouts) -> int:
@@ -140,7 +122,7 @@ def run_updates(
         checkpoints: None keeps none. The last one stays, so that a finished run is not
             made again.
     """
-    progress = _begin(updates, learner, schedule, checkpoints)
+    progress, before = _begin(updates, learner, schedule, checkpoints)
     with tqdm(
         total=schedule.num_updates,
         initial=progress.num_updates,
@@ -149,7 +131,8 @@ def run_updates(
         delay=PROGRESS_DELAY_SECONDS,
     ) as bar:
         while progress.num_updates < schedule.num_updates:
-            _advance(updates, learner, schedule, progress)
+            _advance(updates, learner, schedule, progress, before)
+            before = Measurement()
             if checkpoints is not None and _is_due(
                 progress, schedule, schedule.checkpoint_every
             ):
@@ -166,22 +149,26 @@ def _begin(
     learner: "ModelLearner",
     schedule: Schedule,
     checkpoints: CheckpointFolder | None,
-) -> Progress:
-    """The progress to go on from; the initial weights count as a best."""
+) -> tuple[Progress, Measurement]:
+    """The progress to go on from, and what was measured of initial weights.
+
+    The initial weights count as a best.
+    """
     saved = None if checkpoints is None else checkpoints.load()
     if saved is not None:
         progress, learner_state = saved
         learner.set_state(learner_state)
-        return progress
-    score = updates.measure(is_initial=True).score
-    return Progress(
+        return progress, Measurement()
+    before = updates.measure()
+    progress = Progress(
         num_updates=0,
         metrics=[],
         best_weights=learner.copy_weights() if schedule.keeps_best else None,
         best_num_updates=0,
-        best_score=score,
-        initial_score=score,
+        best_score=before.score,
+        initial_score=before.score,
     )
+    return progress, before
 
 
 def _advance(
@@ -189,28 +176,29 @@ def _advance(
     learner: "ModelLearner",
     schedule: Schedule,
     progress: Progress,
+    before: Measurement,
 ) -> None:
     """Makes one update and, where it is due, measures what it led to."""
     index = progress.num_updates
     started = time.perf_counter()
-    rollouts = updates.sample(index)
+    rollouts = updates.sample(progress)
     sampled = time.perf_counter()
     report = updates.learn(rollouts, index)
     updated = time.perf_counter()
     progress.num_updates += 1
     measurement = Measurement()
     if _is_due(progress, schedule, schedule.measure_every):
-        measurement = updates.measure(is_initial=False)
+        measurement = updates.measure()
         _keep_if_best(progress, learner, measurement.score)
-    before = progress.metrics[-1].get("rollout_turns") if progress.metrics else 0
+    spent = progress.metrics[-1].get("rollout_turns") if progress.metrics else 0
     totals = UpdateTotals(
         update_index=index,
-        rollout_turns=int(before or 0) + updates.count_turns(rollouts),
+        rollout_turns=int(spent or 0) + updates.count_turns(rollouts),
+        profiling_turns=progress.profiling_turns,
         sampling_seconds=sampled - started,
         updating_seconds=updated - sampled,
-        heldout_reward_mean=measurement.heldout_reward_mean,
-        validation_success=measurement.validation_success,
-        validation_loss=measurement.validation_loss,
+        measured=measurement,
+        before=before,
     )
     progress.metrics.append(updates.describe(rollouts, report, totals))
 

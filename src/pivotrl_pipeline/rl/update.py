@@ -5,8 +5,8 @@ the objective, and begin again. An episode is never rolled out: the states are t
 recorded ones. Every few updates the greedy policy is measured on held-out turns of all
 kinds, pivots or not, since a policy can lose there what it never samples in training.
 
-Left out on purpose: replay of older rollouts, refreshing the selection of pivots,
-sampling again until a batch is informative.
+Left out on purpose: replay of older rollouts, sampling again until a batch is
+informative.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
 from pivotrl_pipeline.policies.base import SamplingSettings
-from pivotrl_pipeline.rl.checkpointing import CheckpointFolder
+from pivotrl_pipeline.rl.checkpointing import CheckpointFolder, Progress
 from pivotrl_pipeline.rl.metrics import (
     LearningReport,
+    Measurement,
     MetricsRow,
     UpdateTotals,
     make_metrics_row,
 )
 from pivotrl_pipeline.rl.pivots import PivotState, draw_pivots
+from pivotrl_pipeline.rl.reprofiling import is_profile_due, select_again
 from pivotrl_pipeline.rl.rollout_groups import (
     RolloutGroup,
     measure_greedy_reward,
@@ -31,7 +33,6 @@ from pivotrl_pipeline.rl.rollout_groups import (
 )
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
 from pivotrl_pipeline.rl.training_loop import (
-    Measurement,
     Schedule,
     TrainablePolicy,
     open_checkpoints,
@@ -39,6 +40,7 @@ from pivotrl_pipeline.rl.training_loop import (
 )
 from pivotrl_pipeline.sampling.episodes import ValidationTasks, measure_success
 from pivotrl_pipeline.sampling.seeds import derive_seed
+from pivotrl_pipeline.selection.strategies import SelectionRule
 from pivotrl_pipeline.verifiers.base import Verifier
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ class UpdateTurns:
     pivots: Sequence[PivotState]
     """Trained on."""
     easy_turns: Sequence[PivotState] = ()
-    """Training turns that are no pivots; a share of each update comes from here."""
+    """Training turns that are no pivots; a share of each update comes from here, and
+    pivots that are selected again may."""
     heldout: Sequence[PivotState] = ()
     """Validation turns of all kinds, measured greedily, never trained on."""
 
@@ -65,6 +68,7 @@ def update_policy(
     *,
     source_location: str,
     verifier_settings: str,
+    rule: SelectionRule | None = None,
     validation_tasks: ValidationTasks | None = None,
     checkpoints: CheckpointFolder | None = None,
 ) -> TrainedPolicy:
@@ -83,28 +87,37 @@ def update_policy(
         source_location: Where the policy was loaded from.
         verifier_settings: What the verifier was built from; with its class, all that
             a checkpoint must agree with.
+        rule: Selects pivots again, where the parameters ask for it.
         validation_tasks: Tried greedily where the held-out turns are measured, for the
             record; None tries none.
         checkpoints: Its fingerprint tells the code; None keeps none.
 
     Raises:
         ConfigurationError: If there are no pivots, no easy turns though a rate is set,
-            or no held-out turns though the best weights are to be kept.
+            no held-out turns though the best weights are to be kept, or no rule
+            though pivots may be selected again.
         PolicyError: If sampling fails or the gradient is not finite.
         VerifierError: If the verifier fails.
     """
     from pivotrl_pipeline.rl.learner import Learner
 
     _check_turns(turns, parameters)
+    if parameters.reprofile_below > 0 and rule is None:
+        raise ConfigurationError(
+            f"rl_update.reprofile_below is {parameters.reprofile_below}, but there is "
+            f"no rule to select pivots by; give one, or set it to 0."
+        )
     checkpoints = open_checkpoints(
         checkpoints,
-        (turns, parameters, source_location, type(verifier), verifier_settings),
+        (turns, parameters, source_location, type(verifier), verifier_settings, rule),
         policy,
         validation_tasks,
     )
     learner = Learner(policy.model, parameters)
     return run_updates(
-        _PivotUpdates(policy, turns, verifier, parameters, learner, validation_tasks),
+        _PivotUpdates(
+            policy, turns, verifier, parameters, learner, rule, validation_tasks
+        ),
         learner,
         Schedule(
             parameters.num_updates,
@@ -126,14 +139,15 @@ class _PivotUpdates:
     verifier: Verifier
     parameters: RLUpdateParameters
     learner: "Learner"
+    rule: SelectionRule | None
     validation_tasks: ValidationTasks | None
 
-    def sample(self, update_index: int) -> list[RolloutGroup]:
+    def sample(self, progress: Progress) -> list[RolloutGroup]:
         """A group of judged actions at each of the update's pivots."""
-        parameters = self.parameters
+        parameters, update_index = self.parameters, progress.num_updates
+        self._select_again_if_due(progress)
         pivots = draw_pivots(
-            self.turns.pivots,
-            self.turns.easy_turns,
+            *self._split_turns(progress.pivot_ids),
             update_index=update_index,
             pivots_per_update=parameters.pivots_per_update,
             easy_turn_rate=parameters.easy_turn_rate,
@@ -153,12 +167,44 @@ class _PivotUpdates:
             self.policy, self.verifier, pivots, seeds, settings
         )
 
+    def _select_again_if_due(self, progress: Progress) -> None:
+        """Where nothing is kept, the pivots stay as they are."""
+        turns, rule = self.turns, self.rule
+        if rule is None or not is_profile_due(
+            progress.metrics, progress.profiling_turns, self.parameters
+        ):
+            return
+        kept, num_sampled = select_again(
+            self.policy,
+            self.verifier,
+            [*turns.pivots, *turns.easy_turns],
+            rule,
+            self.parameters,
+            update_index=progress.num_updates,
+        )
+        progress.profiling_turns += num_sampled
+        progress.pivot_ids = kept or progress.pivot_ids
+
+    def _split_turns(
+        self, pivot_ids: list[str] | None
+    ) -> tuple[Sequence[PivotState], Sequence[PivotState]]:
+        """Pivots and easy turns."""
+        if pivot_ids is None:
+            return self.turns.pivots, self.turns.easy_turns
+        kept = set(pivot_ids)
+        turns = [*self.turns.pivots, *self.turns.easy_turns]
+        easy_turns = [turn for turn in turns if turn.candidate_id not in kept]
+        return (
+            [turn for turn in turns if turn.candidate_id in kept],
+            easy_turns or self.turns.easy_turns,
+        )
+
     def learn(self, rollouts: list[RolloutGroup], update_index: int) -> LearningReport:
         """One update of the weights."""
         return self.learner.learn(rollouts, update_index)
 
-    def measure(self, *, is_initial: bool) -> Measurement:
-        """On held-out turns, and between updates on validation tasks."""
+    def measure(self) -> Measurement:
+        """On held-out turns and validation tasks."""
         reward, success, tasks = None, None, self.validation_tasks
         if self.turns.heldout:
             reward = measure_greedy_reward(
@@ -167,7 +213,7 @@ class _PivotUpdates:
                 self.turns.heldout,
                 max_new_tokens=self.parameters.max_new_tokens,
             )
-        if tasks is not None and not is_initial:
+        if tasks is not None:
             success = measure_success(self.policy, tasks)
         return Measurement(reward, success)
 

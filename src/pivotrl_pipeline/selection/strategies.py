@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
 from pivotrl_pipeline.selection.statistics import RewardStatistics
 
 VARIANCE_TOLERANCE = 1e-12
@@ -69,3 +70,13 @@ class SelectionRule:
         if self.include_threshold:
             return mean <= self.low_mean_threshold
         return mean < self.low_mean_threshold
+
+
+def make_rule(parameters: PivotSelectionParameters) -> SelectionRule:
+    """The rule that the parameters describe."""
+    return SelectionRule(
+        parameters.strategy,
+        parameters.low_mean_threshold,
+        parameters.include_threshold,
+        parameters.keep_all_zero,
+    )

@@ -6,6 +6,7 @@ from pivotrl_pipeline.parameters.compare import AblateParameters
 from pivotrl_pipeline.pipelines import pivot_selection
 from pivotrl_pipeline.pipelines.ablate.nodes import contrast_ablation
 from pivotrl_pipeline.pipelines.cells import Cell, bind, read_grid
+from pivotrl_pipeline.pipelines.compare.held_out_turns import make_holding_pipeline
 from pivotrl_pipeline.pipelines.compare.template import (
     make_cell_pipeline,
     make_collecting_pipeline,
@@ -21,6 +22,7 @@ def create_pipeline(grid: AblateParameters | None = None) -> Pipeline:
     if grid is None:
         return Pipeline([])
     pairs = [(v, s) for v in grid.verifiers for s in grid.strategies]
+    pair_of_cell = [pair for pair in pairs for _ in grid.seeds]
     cells = tuple(
         Cell(
             f"{verifier}_{strategy}",
@@ -38,14 +40,17 @@ def create_pipeline(grid: AblateParameters | None = None) -> Pipeline:
             cell,
             "rl_update",
             turns="pivots",
+            judged_on=grid.judged_on,
             pivots=f"{GRID}.{cell.method}.pivots",
+            selection={"verifier": verifier, "strategy": strategy},
         )
-        for cell in cells
+        for cell, (verifier, strategy) in zip(cells, pair_of_cell, strict=True)
     ]
     selections = [_make_selection_pipeline(*pair) for pair in pairs]
     return (
-        sum([*selections, *trained], make_initial_pipeline(GRID))
-        + make_collecting_pipeline(GRID, cells, "ablation")
+        sum([*selections, *trained], make_initial_pipeline(GRID, grid.judged_on))
+        + make_holding_pipeline(GRID, grid.judged_on)
+        + make_collecting_pipeline(GRID, cells, "ablation", grid.judged_on)
         + Pipeline([_make_contrast_node(cells)])
     )
 

@@ -2,23 +2,31 @@
 
 import pandas as pd
 
-from pivotrl_pipeline.environments.desk.environment import OrderDesk
 from pivotrl_pipeline.evaluation import comparison, suites
 from pivotrl_pipeline.evaluation.results import Suite
-from pivotrl_pipeline.parameters.compare import CompareParameters
+from pivotrl_pipeline.parameters.compare import CompareParameters, JudgedOn
 from pivotrl_pipeline.parameters.ood_evaluation import OodEvaluationParameters
 from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.pipelines.cells import Cell
 from pivotrl_pipeline.pipelines.ood_evaluation.nodes import INITIAL, make_plan
 from pivotrl_pipeline.policies.loading import load_policy
-from pivotrl_pipeline.records.frames import records_to_table
+from pivotrl_pipeline.records.frames import parse_trajectories, records_to_table
 from pivotrl_pipeline.records.messages import JsonValue, dump_json
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.reporting import comparison as reporting
+from pivotrl_pipeline.reporting import curves as curves_reporting
+from pivotrl_pipeline.rl.episode_tasks import find_training_tasks
+
+CURVE_METRIC: dict[JudgedOn, str] = {
+    "tasks": "validation/success",
+    "turns": "heldout/reward_mean",
+}
+"""What is measured as a training goes on."""
 
 
 def evaluate_cell(
     policy: PolicyCheckpoint,
+    trajectories: pd.DataFrame,
     policy_parameters: PolicyParameters,
     parameters: OodEvaluationParameters,
     validation_tasks: int,
@@ -26,9 +34,9 @@ def evaluate_cell(
     name: str,
 ) -> pd.DataFrame:
     """`evaluation_results` of one policy, validation tasks among them."""
+    world = find_training_tasks(parse_trajectories(trajectories).values()).environment
     loaded = load_policy(policy.location, policy_parameters)
     plan = make_plan(parameters)
-    world = OrderDesk()
     validation = suites.evaluate_validation(
         loaded, name, world, plan, tasks_per_tier=validation_tasks
     )
@@ -42,6 +50,7 @@ def collect_cells(
     initial_results: pd.DataFrame,
     *tables: pd.DataFrame,
     cells: tuple[Cell, ...],
+    judged_on: JudgedOn,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Items, cells and curves of a grid.
 
@@ -50,20 +59,21 @@ def collect_cells(
         initial_results: Of the initial policy.
         *tables: Evaluation results of all cells, then metrics of all cells.
         cells: In that order.
+        judged_on: What curves are of.
     """
     results, metrics = tables[: len(cells)], tables[len(cells) :]
     profiled = int(rollouts["error"].isna().sum())
-    rows = [
+    described = [
         _describe_cell(*each, profiled)
         for each in zip(cells, results, metrics, strict=True)
     ]
     curves = [
-        _extract_curve(cell, table, initial_results)
+        _extract_curve(cell, table, initial_results, CURVE_METRIC[judged_on], profiled)
         for cell, table in zip(cells, metrics, strict=True)
     ]
     return (
         pd.concat([initial_results, *results], ignore_index=True),
-        pd.DataFrame(rows),
+        pd.DataFrame(described).astype({"out_of_domain": "float64"}),
         pd.concat(curves, ignore_index=True),
     )
 
@@ -72,7 +82,6 @@ def _describe_cell(
     cell: Cell, results: pd.DataFrame, metrics: pd.DataFrame, profiled: int
 ) -> dict[str, object]:
     means = results.groupby("suite")["score"].mean()
-    turns = metrics.get("rollout_turns")
     settings: dict[str, JsonValue] = dict(cell.settings)
     return {
         "cell": cell.name,
@@ -82,28 +91,57 @@ def _describe_cell(
         "settings": dump_json(settings),
         "validation_success": means[Suite.VALIDATION.value],
         "in_domain": means[Suite.IN_DOMAIN.value],
-        "out_of_domain": means[Suite.OUT_OF_DOMAIN.value],
+        "out_of_domain": means.get(Suite.OUT_OF_DOMAIN.value),
         "num_updates": len(metrics),
-        "rollout_turns": 0 if turns is None else int(turns.max()),
-        "profiling_turns": profiled if cell.needs_profile else 0,
+        "rollout_turns": int(_count(metrics, "rollout_turns").max()),
+        "profiling_turns": profiled * cell.needs_profile
+        + int(_count(metrics, "profiling_turns").max()),
         "tokens_forwarded": int(metrics["tokens/forwarded"].sum()),
         "seconds": float(metrics.filter(like="seconds/").sum().sum()),
     }
 
 
 def _extract_curve(
-    cell: Cell, metrics: pd.DataFrame, initial_results: pd.DataFrame
+    cell: Cell,
+    metrics: pd.DataFrame,
+    initial_results: pd.DataFrame,
+    measured: str,
+    profiled: int,
 ) -> pd.DataFrame:
-    """Validation success over rollout turns, from the initial policy on."""
+    """Success over updates and turns, from the initial policy on.
+
+    Where a training did not measure what it began with, the curve begins at the mean
+    of ``initial_results``.
+    """
+    profiled *= cell.needs_profile
     validation = initial_results[initial_results["suite"] == Suite.VALIDATION.value]
-    start = {"rollout_turns": 0, "validation_success": validation["score"].mean()}
-    measured = metrics[metrics["validation/success"].notna()]
-    turns = measured.get("rollout_turns", pd.Series(0, index=measured.index))
-    points = pd.DataFrame(
-        {"rollout_turns": turns, "validation_success": measured["validation/success"]}
+    begun = metrics.get(f"{measured}_before", pd.Series(dtype="float64")).dropna()
+    success = metrics.get(measured, pd.Series(dtype="float64")).dropna()
+    start = pd.DataFrame(
+        {
+            "num_updates": 0,
+            "rollout_turns": 0,
+            "profiling_turns": profiled,
+            "validation_success": begun if len(begun) else [validation["score"].mean()],
+        }
     )
-    curve = pd.concat([pd.DataFrame([start]), points], ignore_index=True)
+    at = success.index
+    points = pd.DataFrame(
+        {
+            "num_updates": metrics["update_index"][at] + 1,
+            "rollout_turns": _count(metrics, "rollout_turns")[at],
+            "profiling_turns": _count(metrics, "profiling_turns")[at] + profiled,
+            "validation_success": success,
+        }
+    )
+    curve = pd.concat([start, points], ignore_index=True)
     return curve.assign(cell=cell.name, method=cell.method, variant=cell.variant)
+
+
+def _count(metrics: pd.DataFrame, column: str) -> pd.Series:
+    """A running count of turns; 0 where the trainer samples none."""
+    counts: pd.Series = metrics.get(column, pd.Series(0, index=metrics.index))
+    return counts
 
 
 def compare_methods(
@@ -126,10 +164,10 @@ def compare_methods(
                 "cell",
             ]
         )
-        for method in parameters.methods
+        for method in parameters.trained_methods
     }
-    first, *others = parameters.methods
-    pairs = [(method, INITIAL) for method in parameters.methods]
+    first, *others = parameters.trained_methods
+    pairs = [(method, INITIAL) for method in parameters.trained_methods]
     pairs += [(first, other) for other in others]
     reported = comparison_results[comparison_results["suite"] != Suite.VALIDATION.value]
     return pd.concat(
@@ -161,17 +199,17 @@ def report_comparison(
     chosen = comparison_summary.drop_duplicates("method").set_index("method")
     variant = comparison_curves["method"].map(chosen["variant"])
     curves = comparison_curves[comparison_curves["variant"] == variant]
-    profiling = comparison_cells.groupby("method")["profiling_turns"].max()
-    reference = [n for n, m in parameters.methods.items() if m.trainer == "e2e"]
-    first, *_ = reference or parameters.methods
-    turns = reporting.measure_turns(
-        curves, {str(k): int(v) for k, v in profiling.items()}, reference=first
-    )
+    methods = parameters.trained_methods
+    whole_episodes = [name for name, each in methods.items() if each.trainer == "e2e"]
+    first, *_ = [*whole_episodes, *methods]
+    turns = curves_reporting.measure_turns(curves, reference=first)
     report = reporting.render_comparison(
         comparison_summary,
         comparison_cells,
         turns,
+        curves,
         initial=INITIAL,
         confidence=evaluation.confidence,
+        judged_on=parameters.judged_on,
     )
-    return turns, report, reporting.draw_curves(curves)
+    return turns, report, curves_reporting.draw_curves(curves)

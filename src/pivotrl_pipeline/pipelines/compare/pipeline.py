@@ -4,6 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from pivotrl_pipeline.parameters.compare import CompareParameters, MethodParameters
 from pivotrl_pipeline.pipelines.cells import Cell, read_grid
+from pivotrl_pipeline.pipelines.compare.held_out_turns import make_holding_pipeline
 from pivotrl_pipeline.pipelines.compare.nodes import (
     compare_methods,
     report_comparison,
@@ -25,13 +26,17 @@ def create_pipeline(grid: CompareParameters | None = None) -> Pipeline:
         return Pipeline([])
     listed = list_cells(grid)
     trained = [
-        make_cell_pipeline(GRID, cell, method.trainer, turns=method.turns)
+        make_cell_pipeline(
+            GRID, cell, method.trainer, turns=method.turns, judged_on=grid.judged_on
+        )
         for method, cell in listed
     ]
     cells = tuple(cell for _, cell in listed)
-    closing = make_collecting_pipeline(GRID, cells, "comparison")
+    closing = make_collecting_pipeline(GRID, cells, "comparison", grid.judged_on)
+    left_out = tuple(m for m in grid.methods if m not in grid.trained_methods)
     return (
-        sum(trained, make_initial_pipeline(GRID))
+        sum(trained, make_initial_pipeline(GRID, grid.judged_on))
+        + make_holding_pipeline(GRID, grid.judged_on, left_out)
         + make_profile_pipeline(grid.fresh_seed)
         + closing
         + Pipeline(_make_closing_nodes())
@@ -39,7 +44,11 @@ def create_pipeline(grid: CompareParameters | None = None) -> Pipeline:
 
 
 def list_cells(grid: CompareParameters) -> list[tuple[MethodParameters, Cell]]:
-    """Methods, variants and seeds, in the order of the YAML file."""
+    """Methods, variants and seeds, in the order of the YAML file.
+
+    Each training tries as many validation tasks as it goes on as choose its variant.
+    """
+    tasks = grid.validation_tasks if grid.judged_on == "tasks" else 0
     return [
         (
             method,
@@ -48,10 +57,15 @@ def list_cells(grid: CompareParameters) -> list[tuple[MethodParameters, Cell]]:
                 variant,
                 seed,
                 needs_profile=method.turns == "pivots",
-                settings={**method.settings, **changes, "seed": seed},
+                settings={
+                    "validation_tasks": tasks,
+                    **method.settings,
+                    **changes,
+                    "seed": seed,
+                },
             ),
         )
-        for name, method in grid.methods.items()
+        for name, method in grid.trained_methods.items()
         for variant, changes in enumerate(method.variants)
         for seed in grid.seeds
     ]

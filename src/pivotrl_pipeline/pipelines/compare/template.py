@@ -6,9 +6,14 @@ alike, lies outside and is shared by all cells.
 
 from kedro.pipeline import Node, Pipeline
 
-from pivotrl_pipeline.parameters.compare import Trainer
+from pivotrl_pipeline.parameters.compare import JudgedOn, Settings, Trainer
 from pivotrl_pipeline.pipelines import e2e, rl_update, sft
 from pivotrl_pipeline.pipelines.cells import Cell, bind
+from pivotrl_pipeline.pipelines.compare.held_out_turns import (
+    SEEN,
+    make_turn_evaluation_node,
+    name_tables,
+)
 from pivotrl_pipeline.pipelines.compare.nodes import collect_cells, evaluate_cell
 from pivotrl_pipeline.pipelines.ood_evaluation.nodes import INITIAL
 
@@ -38,7 +43,9 @@ def make_cell_pipeline(
     trainer: Trainer,
     *,
     turns: str | None,
+    judged_on: JudgedOn,
     pivots: str = "pivots",
+    selection: Settings | None = None,
 ) -> Pipeline:
     """A cell's training and evaluation, in the namespace ``grid.cell``.
 
@@ -47,31 +54,35 @@ def make_cell_pipeline(
         cell: The inner one, and the settings.
         trainer: The pipeline that trains.
         turns: The table of turns that are trained on; None for whole episodes.
+        judged_on: What the cell is evaluated on.
         pivots: The table that stands for `pivots` in this cell.
+        selection: How the rule differs that it was selected by.
     """
-    training = _make_training_pipeline(trainer, cell, turns)
+    training = _make_training_pipeline(trainer, cell, turns, selection)
     namespace = f"{grid}.{cell.name}"
     own = {theirs: f"{namespace}.{ours}" for theirs, ours in OWN_NAMES[trainer].items()}
     read = training.inputs()
     shared = {n: n for n in read if n not in own and not n.startswith("params:")}
     if "pivots" in shared:
         shared["pivots"] = pivots
+    if "pivot_candidates" in shared and judged_on == "turns":
+        shared["pivot_candidates"] = name_tables(grid)[SEEN]
     return Pipeline(
         training,
         namespace=namespace,
         inputs=shared | {n: own[n] for n in read & own.keys()},
         outputs={n: own[n] for n in training.outputs()},
         parameters={n for n in read if n.startswith("params:")},
-    ) + _make_evaluation_pipeline(namespace, cell.name, f"{namespace}.policy")
+    ) + _make_evaluation_pipeline(grid, cell.name, f"{namespace}.policy", judged_on)
 
 
-def make_initial_pipeline(grid: str) -> Pipeline:
+def make_initial_pipeline(grid: str, judged_on: JudgedOn) -> Pipeline:
     """The initial policy's evaluation, which cells are measured from."""
-    return _make_evaluation_pipeline(f"{grid}.{INITIAL}", INITIAL, "initial_policy")
+    return _make_evaluation_pipeline(grid, INITIAL, "initial_policy", judged_on)
 
 
 def make_collecting_pipeline(
-    grid: str, cells: tuple[Cell, ...], prefix: str
+    grid: str, cells: tuple[Cell, ...], prefix: str, judged_on: JudgedOn
 ) -> Pipeline:
     """All cells of a grid as the tables ``prefix``_results, _cells and _curves."""
     sources = {"initial_results": f"{grid}.{INITIAL}.evaluation_results"}
@@ -81,7 +92,7 @@ def make_collecting_pipeline(
         }
     outputs = [f"{prefix}_results", f"{prefix}_cells", f"{prefix}_curves"]
     node = Node(
-        func=bind(collect_cells, cells=cells),
+        func=bind(collect_cells, cells=cells, judged_on=judged_on),
         inputs=["rollouts", *sources],
         outputs=outputs,
         name="collect_cells",
@@ -95,30 +106,40 @@ def make_collecting_pipeline(
 
 
 def _make_training_pipeline(
-    trainer: Trainer, cell: Cell, turns: str | None
+    trainer: Trainer, cell: Cell, turns: str | None, selection: Settings | None
 ) -> Pipeline:
     if trainer == "sft":
         return sft.create_pipeline(turns or "pivot_candidates", cell.settings)
     if trainer == "rl_update":
-        return rl_update.create_pipeline(cell.settings)
+        return rl_update.create_pipeline(cell.settings, selection)
     return e2e.create_pipeline(cell.settings)
 
 
-def _make_evaluation_pipeline(namespace: str, name: str, policy: str) -> Pipeline:
-    node = Node(
+def _make_evaluation_pipeline(
+    grid: str, name: str, policy: str, judged_on: JudgedOn
+) -> Pipeline:
+    if judged_on == "turns":
+        node, held_back = make_turn_evaluation_node(name), name_tables(grid)
+    else:
+        node, held_back = _make_task_evaluation_node(name), {}
+    return Pipeline(
+        [node],
+        namespace=f"{grid}.{name}",
+        inputs={"policy": policy, "trajectories": "trajectories", **held_back},
+        parameters={n for n in node.inputs if n.startswith("params:")},
+    )
+
+
+def _make_task_evaluation_node(name: str) -> Node:
+    return Node(
         func=bind(evaluate_cell, name=name),
         inputs={
             "policy": "policy",
+            "trajectories": "trajectories",
             "policy_parameters": "params:policy",
             "parameters": "params:ood_evaluation",
             "validation_tasks": "params:compare.validation_tasks",
         },
         outputs="evaluation_results",
         name="evaluate_cell",
-    )
-    return Pipeline(
-        [node],
-        namespace=namespace,
-        inputs={"policy": policy},
-        parameters={n for n in node.inputs if n.startswith("params:")},
     )

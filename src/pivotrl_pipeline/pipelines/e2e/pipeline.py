@@ -16,7 +16,7 @@ def create_pipeline(settings: Settings | None = None) -> Pipeline:
     return Pipeline(
         [
             Node(
-                func=with_settings(train_end_to_end, settings),
+                func=with_settings(train_end_to_end, parameters=settings),
                 inputs={
                     "trajectories": "trajectories",
                     "initial_policy": "initial_policy",

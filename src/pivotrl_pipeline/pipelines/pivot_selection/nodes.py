@@ -4,7 +4,7 @@ import pandas as pd
 
 from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
 from pivotrl_pipeline.selection import pivots as selection
-from pivotrl_pipeline.selection.strategies import SelectionRule
+from pivotrl_pipeline.selection.strategies import make_rule
 
 
 def select_pivots(
@@ -14,16 +14,10 @@ def select_pivots(
     parameters: PivotSelectionParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`pivots` and `selection_report`."""
-    rule = SelectionRule(
-        parameters.strategy,
-        parameters.low_mean_threshold,
-        parameters.include_threshold,
-        parameters.keep_all_zero,
-    )
     return selection.select_pivots(
         pivot_candidates,
         trajectories,
         reward_statistics,
         verifier=parameters.verifier,
-        rule=rule,
+        rule=make_rule(parameters),
     )

@@ -16,7 +16,7 @@ def create_pipeline(settings: Settings | None = None) -> Pipeline:
     return Pipeline(
         [
             Node(
-                func=with_settings(select_pivots, settings),
+                func=with_settings(select_pivots, parameters=settings),
                 inputs={
                     "pivot_candidates": "pivot_candidates",
                     "trajectories": "trajectories",

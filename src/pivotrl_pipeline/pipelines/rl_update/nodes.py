@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
 from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
 from pivotrl_pipeline.parameters.variance_computation import (
@@ -18,6 +19,7 @@ from pivotrl_pipeline.rl.episode_tasks import find_validation_tasks
 from pivotrl_pipeline.rl.lineage import describe_lineage
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
 from pivotrl_pipeline.rl.turns import make_update_turns
+from pivotrl_pipeline.selection.strategies import make_rule
 from pivotrl_pipeline.verifiers.build import build_verifier
 
 
@@ -29,6 +31,7 @@ def update_policy(
     checkpoints: CheckpointFolder,
     policy_parameters: PolicyParameters,
     verifier_parameters: VarianceComputationParameters,
+    selection: PivotSelectionParameters,
     max_prompt_tokens: int,
     parameters: RLUpdateParameters,
 ) -> tuple[TrainedPolicy, pd.DataFrame]:
@@ -40,7 +43,7 @@ def update_policy(
         policy,
         recorded,
         pivots["candidate_id"],
-        with_easy_turns=parameters.easy_turn_rate > 0,
+        with_easy_turns=parameters.easy_turn_rate + parameters.reprofile_below > 0,
         num_heldout=parameters.heldout_turns,
         max_prompt_tokens=max_prompt_tokens,
         seed=parameters.seed,
@@ -52,6 +55,7 @@ def update_policy(
         parameters,
         source_location=initial_policy.location,
         verifier_settings=repr(verifier),
+        rule=make_rule(selection),
         validation_tasks=find_validation_tasks(
             (trajectory for trajectory, _ in recorded),
             tier=parameters.validation_tier,

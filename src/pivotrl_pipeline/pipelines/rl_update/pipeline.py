@@ -7,16 +7,21 @@ from pivotrl_pipeline.pipelines.cells import with_settings
 from pivotrl_pipeline.pipelines.rl_update.nodes import update_policy
 
 
-def create_pipeline(settings: Settings | None = None) -> Pipeline:
+def create_pipeline(
+    settings: Settings | None = None, selection: Settings | None = None
+) -> Pipeline:
     """`pivots` → `trained_policy`, with the metrics of every update.
 
     Args:
         settings: Take the place of the stage's own parameters.
+        selection: Take the place of those that pivots are selected again by.
     """
     return Pipeline(
         [
             Node(
-                func=with_settings(update_policy, settings),
+                func=with_settings(
+                    update_policy, parameters=settings, selection=selection
+                ),
                 inputs={
                     "pivots": "pivots",
                     "pivot_candidates": "pivot_candidates",
@@ -25,6 +30,7 @@ def create_pipeline(settings: Settings | None = None) -> Pipeline:
                     "checkpoints": "update_checkpoints",
                     "policy_parameters": "params:policy",
                     "verifier_parameters": "params:variance_computation",
+                    "selection": "params:pivot_selection",
                     "max_prompt_tokens": "params:rollout_sampling.max_prompt_tokens",
                     "parameters": "params:rl_update",
                 },

@@ -16,7 +16,7 @@ def create_pipeline(settings: Settings | None = None) -> Pipeline:
     return Pipeline(
         [
             Node(
-                func=with_settings(sample_rollouts, settings),
+                func=with_settings(sample_rollouts, parameters=settings),
                 inputs={
                     "trajectories": "trajectories",
                     "pivot_candidates": "pivot_candidates",

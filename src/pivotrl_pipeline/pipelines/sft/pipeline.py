@@ -20,7 +20,7 @@ def create_pipeline(
     return Pipeline(
         [
             Node(
-                func=with_settings(train_supervised, settings),
+                func=with_settings(train_supervised, parameters=settings),
                 inputs={
                     "sft_turns": turns,
                     "pivot_candidates": "pivot_candidates",

@@ -16,6 +16,14 @@ from pivotrl_pipeline.records.tables.evaluation import (
     TrainingMetrics,
 )
 from pivotrl_pipeline.records.tables.export import RenderedTurns
+from pivotrl_pipeline.records.tables.grids import (
+    AblationSummary,
+    ComparisonSummary,
+    ComparisonTurns,
+    GridCells,
+    GridContrast,
+    GridCurves,
+)
 from pivotrl_pipeline.records.tables.rollouts import (
     Pivots,
     RewardStatistics,
@@ -35,9 +43,15 @@ from pivotrl_pipeline.records.tables.verifiers import (
 )
 
 __all__ = [
+    "AblationSummary",
+    "ComparisonSummary",
+    "ComparisonTurns",
     "DemonstrationCheck",
     "EvaluationResults",
     "EvaluationSummary",
+    "GridCells",
+    "GridContrast",
+    "GridCurves",
     "PivotCandidates",
     "Pivots",
     "RejectedTrajectories",

@@ -40,12 +40,26 @@ class TrainingMetrics(Table):
         coerce=True,
         description="Greedy, on held-out turns of all kinds, after the update.",
     )
+    heldout_reward_mean_before: float = pa.Field(
+        alias="heldout/reward_mean_before",
+        in_range=SHARE,
+        nullable=True,
+        coerce=True,
+        description="The same before the first update; null in the other rows.",
+    )
     validation_success: float = pa.Field(
         alias="validation/success",
         in_range=SHARE,
         nullable=True,
         coerce=True,
         description="Share of validation tasks solved greedily, after the update.",
+    )
+    validation_success_before: float = pa.Field(
+        alias="validation/success_before",
+        in_range=SHARE,
+        nullable=True,
+        coerce=True,
+        description="The same before the first update; null in the other rows.",
     )
     informative_rate: float = pa.Field(
         alias="groups/informative_rate",
@@ -115,6 +129,10 @@ class TrainingMetrics(Table):
     )
     rollout_turns: int = pa.Field(
         ge=0, description="Actions sampled by updates so far; profiling not included."
+    )
+    profiling_turns: int = pa.Field(
+        ge=0,
+        description="Actions sampled so far to select pivots again while training.",
     )
     tokens_forwarded: int = pa.Field(
         alias="tokens/forwarded",

@@ -23,12 +23,26 @@ class SFTMetrics(Table):
         coerce=True,
         description="The same over the validation split, after the update.",
     )
+    validation_loss_before: float = pa.Field(
+        alias="loss/validation_before",
+        ge=0,
+        nullable=True,
+        coerce=True,
+        description="The same before the first update; null in the other rows.",
+    )
     validation_success: float = pa.Field(
         alias="validation/success",
         in_range={"min_value": 0, "max_value": 1},
         nullable=True,
         coerce=True,
         description="Share of the validation tasks solved greedily, after the update.",
+    )
+    validation_success_before: float = pa.Field(
+        alias="validation/success_before",
+        in_range={"min_value": 0, "max_value": 1},
+        nullable=True,
+        coerce=True,
+        description="The same before the first update; null in the other rows.",
     )
     learning_rate: float = pa.Field(ge=0, description="AdamW's, in this update.")
     gradient_norm: float = pa.Field(
