@@ -1,12 +1,12 @@
 """What a format of trajectories is: rows in, OpenAI chat messages out, and back."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import cast
 
 from pivotrl_pipeline.errors import TrajectoryError
+from pivotrl_pipeline.formats.json_text import parse_json
 from pivotrl_pipeline.records.messages import JsonObject, JsonValue
 
 
@@ -111,7 +111,7 @@ def parse_row(row: RawRow) -> JsonObject:
     value = row.content
     if isinstance(value, bytes | str):
         try:
-            value = json.loads(value)
+            value = parse_json(value)
         except (ValueError, RecursionError) as error:
             raise TrajectoryError(
                 f"the {row.unit} is not JSON ({error}); expected one object: repair "

@@ -9,13 +9,8 @@ from typing import cast
 
 from pivotrl_pipeline.errors import TrajectoryError
 from pivotrl_pipeline.formats.base import RejectionReason
-from pivotrl_pipeline.records.messages import (
-    JsonObject,
-    JsonValue,
-    Role,
-    dump_json,
-    parse_arguments,
-)
+from pivotrl_pipeline.formats.json_text import holds_object
+from pivotrl_pipeline.records.messages import JsonObject, JsonValue, Role, dump_json
 
 _ROLES = frozenset(role.value for role in Role)
 _ALIASES = {"developer": Role.SYSTEM.value}
@@ -50,12 +45,11 @@ def normalise_messages(messages: object) -> list[JsonObject]:
     for index, message in enumerate(messages):
         try:
             canonical = _normalise(message)
-            role = canonical["role"]
-            if "tool_calls" in canonical:
+            if canonical["role"] == "tool":
+                _answer(pending, canonical.get("tool_call_id"))
+            elif "tool_calls" in canonical:
                 calls = cast("list[JsonObject]", canonical["tool_calls"])
                 pending = [cast("str | None", call.get("id")) for call in calls]
-            elif role == "tool":
-                _answer(pending, canonical.get("tool_call_id"))
         except TrajectoryError as error:
             place = f"messages[{index}]{error}"
             raise TrajectoryError(place, reason=error.reason) from error
@@ -94,21 +88,22 @@ def _is_canonical(message: JsonObject, role: str) -> bool:
     content = message.get("content", False)
     if not isinstance(content, str) and (content is not None or role != "assistant"):
         return False
-    num_known = 2
-    for key in _OPTIONAL_TEXTS[role]:
-        if key in message:
-            if not isinstance(message[key], str):
-                return False
-            num_known += 1
-    calls = message.get("tool_calls")
-    if calls is not None and role == "assistant":
+    num_others = len(message) - 2
+    if num_others and role == "assistant" and "tool_calls" in message:
+        calls = message["tool_calls"]
         if not isinstance(calls, list) or not calls:
             return False
         for call in calls:
             if not _is_canonical_call(call):
                 return False
-        num_known += 1
-    return len(message) == num_known
+        num_others -= 1
+    if num_others:
+        for key in _OPTIONAL_TEXTS[role]:
+            if key in message:
+                if not isinstance(message[key], str):
+                    return False
+                num_others -= 1
+    return not num_others
 
 
 def _is_canonical_call(call: JsonValue) -> bool:
@@ -124,7 +119,7 @@ def _is_canonical_call(call: JsonValue) -> bool:
         and isinstance(function.get("name"), str)
         and len(call) == (3 if "id" in call else 2)
         and isinstance(call.get("id", ""), str)
-        and parse_arguments(text) is not None
+        and holds_object(text)
     )
 
 
@@ -175,7 +170,7 @@ def _to_call(call: object, place: int) -> JsonObject:
         )
     arguments = function["arguments"]
     text = arguments if isinstance(arguments, str) else dump_json(arguments)
-    if parse_arguments(text) is None:
+    if not holds_object(text):
         raise _refusal(
             RejectionReason.ARGUMENTS_NOT_JSON,
             f".tool_calls[{place}] calls {name!r} with arguments "

@@ -1,9 +1,10 @@
 """One raw row to what the tables will say about it."""
 
 import hashlib
-import zlib
+import marshal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import NamedTuple, cast
 
 from pivotrl_pipeline.errors import TrajectoryError
@@ -15,6 +16,7 @@ from pivotrl_pipeline.formats.base import (
     parse_row,
 )
 from pivotrl_pipeline.formats.ingestion.splitting import assign_split
+from pivotrl_pipeline.formats.json_text import dump_each
 from pivotrl_pipeline.records.messages import (
     ActionType,
     JsonObject,
@@ -22,6 +24,10 @@ from pivotrl_pipeline.records.messages import (
     dump_json,
 )
 from pivotrl_pipeline.records.trajectories import Split
+
+DIGEST_BYTES = 8
+_CALL, _MESSAGE = ActionType.TOOL_CALL.value, ActionType.MESSAGE.value
+_sha1 = partial(hashlib.sha1, usedforsecurity=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +46,17 @@ class IngestionSettings:
     """Above this share of faulty rows the run fails."""
 
 
-class ConvertedTurn(NamedTuple):
-    """One assistant turn."""
+@dataclass(frozen=True, slots=True)
+class ConvertedTurns:
+    """The assistant turns of a trajectory, a list per column."""
 
-    message_index: int
-    action_text: str
-    action_type: ActionType
-    state_digest: int
-    """Equal for equal states."""
-    action_digest: int
+    message_indices: list[int] = field(default_factory=list)
+    action_texts: list[bytes] = field(default_factory=list)
+    action_types: list[str] = field(default_factory=list)
+    states: list[bytes] = field(default_factory=list)
+    """Digests of `DIGEST_BYTES` bytes, equal for equal states."""
+    actions: list[bytes] = field(default_factory=list)
+    """Likewise, of the demonstrated actions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +69,13 @@ class ConvertedRow:
     task_id: str
     domain: str
     split: Split
-    messages_text: str
-    tools_text: str
+    messages_text: bytes
+    """ASCII, as all JSON here."""
+    tools_text: bytes
     success: bool | None
     metadata_text: str
-    turns: list[ConvertedTurn]
-    digest: int
+    turns: ConvertedTurns
+    digest: bytes
     """Equal for equal messages and tools."""
     unoffered_calls: int
     """Calls of tools that the trajectory does not list."""
@@ -97,8 +106,30 @@ def convert_row(
     """
     try:
         trajectory = format_.read(parse_row(row))
+        return _convert_wanted(row, trajectory, tools, settings)
     except TrajectoryError as error:
         return reject(row, error.reason, str(error))
+    except RecursionError:
+        return reject(
+            row,
+            RejectionReason.MALFORMED_ROW,
+            "its values are nested too deeply to be written again; expected less "
+            "than a few hundred levels: leave the row out.",
+        )
+
+
+def reject(row: RawRow, reason: str, found: str) -> RejectedRow:
+    """The rejection of a row, with its address."""
+    detail = f"{row.address}: {found}".encode("utf-8", "backslashreplace").decode()
+    return RejectedRow(row.position, str(reason), detail)
+
+
+def _convert_wanted(
+    row: RawRow,
+    trajectory: RawTrajectory,
+    tools: Sequence[Tool],
+    settings: IngestionSettings,
+) -> ConvertedRow | RejectedRow:
     if settings.only_successful and trajectory.success is not True:
         outcome = "failed" if trajectory.success is False else "does not say"
         return reject(
@@ -113,23 +144,18 @@ def convert_row(
     return _convert(row, trajectory, entries, settings)
 
 
-def reject(row: RawRow, reason: str, found: str) -> RejectedRow:
-    """The rejection of a row, with its address."""
-    detail = f"{row.address}: {found}".encode("utf-8", "backslashreplace").decode()
-    return RejectedRow(row.position, str(reason), detail)
-
-
 def _convert(
     row: RawRow,
     trajectory: RawTrajectory,
     tools: list[JsonObject],
     settings: IngestionSettings,
 ) -> ConvertedRow:
-    messages_text = dump_json(trajectory.messages)
-    tools_text = dump_json(tools)
-    trajectory_id = trajectory.trajectory_id or _make_id(messages_text, tools_text)
+    message_texts = dump_each(trajectory.messages)
+    messages_text = b"[%b]" % b",".join(message_texts)
+    offered = _describe_tools(tools)
+    trajectory_id = trajectory.trajectory_id or _make_id(messages_text, offered.text)
     task_id = trajectory.task_id or trajectory_id
-    turns, digest = _convert_turns(trajectory.messages, zlib.crc32(tools_text.encode()))
+    turns, digest = _convert_turns(trajectory.messages, message_texts, offered.text)
     return ConvertedRow(
         position=row.position,
         address=row.address,
@@ -140,69 +166,90 @@ def _convert(
             task_id, seed=settings.seed, validation_rate=settings.validation_rate
         ),
         messages_text=messages_text,
-        tools_text=tools_text,
+        tools_text=offered.text,
         success=trajectory.success,
         metadata_text=dump_json(trajectory.metadata),
         turns=turns,
         digest=digest,
-        unoffered_calls=_count_unoffered(trajectory.messages, tools),
+        unoffered_calls=_count_unoffered(trajectory.messages, offered.names),
     )
 
 
-def _make_id(*texts: str) -> str:
+def _make_id(*texts: bytes) -> str:
     """An id from the content: the same row gets it in whatever file it stands."""
-    joined = "\n".join(texts).encode()
+    joined = b"\n".join(texts)
     return f"trajectory-{hashlib.blake2b(joined, digest_size=8).hexdigest()}"
 
 
+class _OfferedTools(NamedTuple):
+    text: bytes
+    names: frozenset[str]
+
+
+def _describe_tools(entries: list[JsonObject]) -> _OfferedTools:
+    """What is written and asked of a trajectory's tools; many trajectories share them.
+
+    `marshal` tells apart what JSON does, and is several times as fast.
+    """
+    return _describe_marshalled(marshal.dumps(entries, 2))
+
+
+@lru_cache(maxsize=64)
+def _describe_marshalled(marshalled: bytes) -> _OfferedTools:
+    entries: list[JsonObject] = marshal.loads(marshalled)
+    text = dump_json(entries).encode()
+    functions = [cast("JsonObject", entry["function"]) for entry in entries]
+    names = frozenset(cast("str", function["name"]) for function in functions)
+    return _OfferedTools(text, names)
+
+
 def _convert_turns(
-    messages: list[JsonObject], digest: int
-) -> tuple[list[ConvertedTurn], int]:
+    messages: list[JsonObject], texts: list[bytes], tools_text: bytes
+) -> tuple[ConvertedTurns, bytes]:
     """The assistant turns, and the digest of the whole conversation.
 
     Args:
         messages: In canonical form.
-        digest: Of what stands before them: the tools.
+        texts: The same as JSON.
+        tools_text: What stands before them.
     """
-    turns = []
+    turns = ConvertedTurns()
+    # Of everything so far. Not hash(): that of a text differs between processes.
+    running = _sha1(tools_text)
     for index, message in enumerate(messages):
-        own = _digest(message)
+        seen = _find_seen(message).encode("utf-8", "surrogatepass")
         if message["role"] == "assistant":
-            is_call = "tool_calls" in message
-            action_type = ActionType.TOOL_CALL if is_call else ActionType.MESSAGE
-            text = dump_json(message)
-            turns.append(ConvertedTurn(index, text, action_type, digest, own))
-        digest = hash((digest, own))
-    return turns, digest
+            own = _sha1(seen).digest()
+            turns.message_indices.append(index)
+            turns.action_texts.append(texts[index])
+            turns.action_types.append(_CALL if "tool_calls" in message else _MESSAGE)
+            turns.states.append(running.copy().digest()[:DIGEST_BYTES])
+            turns.actions.append(own[:DIGEST_BYTES])
+            running.update(own)
+        else:
+            running.update(seen)
+    return turns, running.digest()[:DIGEST_BYTES]
 
 
-def _digest(message: JsonObject) -> int:
-    """Of what a policy sees of a message; call ids are noise and do not count."""
-    parts = [
-        message["role"],
-        message["content"],
-        message.get("name"),
-        message.get("reasoning_content"),
-    ]
+def _find_seen(message: JsonObject) -> str:
+    """What a policy sees of a message; call ids are noise and do not count."""
+    role, content = message["role"], cast("str | None", message["content"])
+    if len(message) == 2 + ("tool_call_id" in message):
+        return f"\0{role}:{content}"
+    seen = f"\0{role}" if content is None else f"\0{role}:{content}"
     for call in cast("list[dict[str, JsonObject]]", message.get("tool_calls", ())):
         function = call["function"]
-        parts += (function["name"], function["arguments"])
-    # Not hash(): that of a text differs between processes.
-    text = "\0".join(["-" if part is None else f"={part}" for part in parts])
-    encoded = text.encode("utf-8", "surrogatepass")
-    return int.from_bytes(
-        hashlib.blake2b(encoded, digest_size=8).digest(), "big", signed=True
-    )
+        seen = f"{seen}\0call {function['name']}:{function['arguments']}"
+    for key in ("name", "reasoning_content"):
+        if key in message:
+            seen = f"{seen}\0{key}:{message[key]}"
+    return seen
 
 
-def _count_unoffered(messages: list[JsonObject], tools: list[JsonObject]) -> int:
-    offered = {_name_of(entry) for entry in tools}
+def _count_unoffered(messages: list[JsonObject], offered: frozenset[str]) -> int:
     return sum(
         cast("JsonObject", call["function"])["name"] not in offered
         for message in messages
-        for call in cast("list[JsonObject]", message.get("tool_calls", ()))
+        if "tool_calls" in message
+        for call in cast("list[JsonObject]", message["tool_calls"])
     )
-
-
-def _name_of(entry: JsonObject) -> str:
-    return cast("str", cast("JsonObject", entry["function"])["name"])

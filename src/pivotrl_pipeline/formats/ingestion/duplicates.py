@@ -29,8 +29,8 @@ class DuplicateFinder:
 
     def __init__(self) -> None:
         """Nothing seen yet."""
-        self._rows_by_id: dict[str, tuple[int, str]] = {}
-        self._digests: set[int] = set()
+        self._rows_by_id: dict[str, tuple[bytes, str]] = {}
+        self._digests: set[bytes] = set()
         self._states = array("q")
         self._actions = array("q")
         self.num_repeated_trajectories = 0

@@ -7,7 +7,7 @@ memory, and none of their texts becomes a Python object again.
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import chain, compress
 
 import pyarrow as pa
 
@@ -23,6 +23,7 @@ from pivotrl_pipeline.records.messages import Tool
 from pivotrl_pipeline.records.trajectories import make_candidate_id
 
 _TEXT, _NUMBER = pa.large_string(), pa.int64()
+_flatten = chain.from_iterable
 
 
 def _schema(*columns: tuple[str, pa.DataType], nullable: str) -> pa.Schema:
@@ -60,7 +61,7 @@ class AcceptedRow:
 
     row: RawRow
     trajectory_id: str
-    digest: int
+    digest: bytes
     num_turns: int
     unoffered_calls: int
 
@@ -105,7 +106,7 @@ def convert_batch(
                 RawRow(raw.source, raw.position, raw.unit, None),
                 row.trajectory_id,
                 row.digest,
-                len(row.turns),
+                len(row.turns.actions),
                 row.unoffered_calls,
             )
         )
@@ -114,8 +115,8 @@ def convert_batch(
         rejected,
         _make_trajectories(rows),
         _make_candidates(rows),
-        array("q", [turn.state_digest for row in rows for turn in row.turns]),
-        array("q", [turn.action_digest for row in rows for turn in row.turns]),
+        array("q", b"".join(_flatten(row.turns.states for row in rows))),
+        array("q", b"".join(_flatten(row.turns.actions for row in rows))),
     )
 
 
@@ -148,19 +149,19 @@ def _make_trajectories(rows: Sequence[ConvertedRow]) -> pa.RecordBatch:
 
 
 def _make_candidates(rows: Sequence[ConvertedRow]) -> pa.RecordBatch:
-    turns = [
-        (row.trajectory_id, turn_index, turn)
+    keys = [
+        (row.trajectory_id, turn_index)
         for row in rows
-        for turn_index, turn in enumerate(row.turns)
+        for turn_index in range(len(row.turns.actions))
     ]
     columns: list[Sequence[object]] = [
-        [make_candidate_id(key, index) for key, index, _ in turns],
-        [key for key, _, _ in turns],
-        [index for _, index, _ in turns],
-        [turn.message_index for _, _, turn in turns],
-        [turn.action_text for _, _, turn in turns],
-        [turn.action_type for _, _, turn in turns],
-        [None] * len(turns),
+        [make_candidate_id(*key) for key in keys],
+        [trajectory_id for trajectory_id, _ in keys],
+        [turn_index for _, turn_index in keys],
+        list(_flatten(row.turns.message_indices for row in rows)),
+        list(_flatten(row.turns.action_texts for row in rows)),
+        list(_flatten(row.turns.action_types for row in rows)),
+        [None] * len(keys),
     ]
     return _make_batch(columns, PIVOT_CANDIDATES)
 
@@ -169,7 +170,13 @@ def _make_batch(
     columns: Sequence[Sequence[object]], schema: pa.Schema
 ) -> pa.RecordBatch:
     arrays = [
-        pa.array(column, type=field.type)
+        _make_array(column, field.type)
         for column, field in zip(columns, schema, strict=True)
     ]
     return pa.record_batch(arrays, schema=schema)
+
+
+def _make_array(column: Sequence[object], type_: pa.DataType) -> pa.Array:
+    if column and isinstance(column[0], bytes):
+        return pa.array(column, type=pa.large_binary()).view(type_)
+    return pa.array(column, type=type_)
