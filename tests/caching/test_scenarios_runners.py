@@ -259,3 +259,31 @@ def test_runner_with_a_loop_of_its_own_is_left_alone(project: Project) -> None:
 
     assert result.ran == []
     assert "dry 4" in result.output
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--no-cache",), ("--runner=toy.runner.OwnRunner",)],
+    ids=["cached", "not cached", "a runner of one's own"],
+)
+def test_garbage_is_collected_again_when_nodes_run(
+    project: Project, options: tuple[str, ...]
+) -> None:
+    project.write(
+        "src/toy/runner.py",
+        """
+        from kedro.runner import SequentialRunner
+
+
+        class OwnRunner(SequentialRunner):
+            def _run(self, *arguments, **named):
+                super()._run(*arguments, **named)
+        """,
+    )
+    project.edit(
+        "src/toy/nodes.py",
+        'ran("parse")',
+        'ran(f"parse {__import__(\'gc\').isenabled()}")',
+    )
+
+    assert project.run(*options).ran[:2] == ["parse", "True"]

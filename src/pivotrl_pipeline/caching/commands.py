@@ -11,6 +11,7 @@ from kedro.framework.cli.project import run as stock_run
 from kedro.framework.cli.utils import KedroCliError, env_option, split_string
 from kedro.framework.project import pipelines, settings
 
+from .collection import paused_collection
 from .options import RunOptions, use_run_options
 
 _RUN_OPTIONS = (
@@ -42,7 +43,7 @@ def run_command() -> click.Command:
         one, several = arguments["pipeline"], arguments["pipelines"]
         if one and not several:  # the deprecated spelling, without its warning
             arguments |= {"pipeline": None, "pipelines": [one]}
-        with use_run_options(options):
+        with use_run_options(options), paused_collection():
             return stock_run.callback(**arguments)  # type: ignore[misc]
 
     return click.Command(

@@ -12,6 +12,7 @@ from kedro.pipeline.node import Node
 from kedro.runner import AbstractRunner
 
 from .cache import Cache, Project
+from .collection import resume_collection
 from .decisions import Decision, settle_inputs
 from .entries import plain_name
 from .locking import exclusive
@@ -105,6 +106,7 @@ class CachedRun:
         from .recorder import Recorder
         from .scheduler import Scheduler
 
+        resume_collection()
         self._tidy(cache)
         self._prepare(cache, runner, decisions)
         report = Report()
@@ -137,6 +139,7 @@ class CachedRun:
         """Runs without reading or writing receipts; saves stay atomic."""
         from .scheduler import Scheduler
 
+        resume_collection()
         cache = Cache(self._project, self._pipeline, self._catalog, every_node=True)
         self._prepare(cache, runner, cache.plan())
         report = Report()

@@ -19,6 +19,7 @@ from kedro.runner import (
     ThreadRunner,
 )
 
+from .collection import resume_collection
 from .options import load_cache_options, run_options
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class CachingSession(KedroSession):
         if _can_cache(runner):
             run_cached: Any = functools.partial(self._run_cached, runner)
             runner.__dict__["run"] = run_cached
+        else:
+            resume_collection()
         return super().run(**{**arguments, "runner": runner})
 
     def load_context(self) -> Any:
