@@ -167,6 +167,35 @@ def test_a_contested_state_is_reported(caplog: pytest.LogCaptureFixture) -> None
     assert "1 states have different demonstrated actions" in caplog.text
     assert "x#0 and y#0" in caplog.text
     assert "1 trajectories repeat another under an id of their own." in caplog.text
+    assert "They are listed in the table `duplicates`." in caplog.text
+
+
+def test_what_comes_more_than_once_is_a_table() -> None:
+    other = {"messages": [{"role": "user", "content": "bye"}, _row("a")["messages"][1]]}
+    rows = [
+        other | {"id": "v"},
+        _row("a", id="w"),
+        _row("a", id="x"),
+        _row("b", id="y"),
+        other | {"id": "z"},
+        _row("c", id="single", tools=[]),
+    ]
+
+    duplicates = tables.Duplicates.validate(_ingest(rows).duplicates, lazy=True)
+
+    # the question hi is asked of w, x, y and single, which answer a, a, b and c
+    assert duplicates.values.tolist() == [
+        ["trajectory", "w", "x", 2, pd.NA],
+        ["trajectory", "v", "z", 2, pd.NA],
+        ["state", "w#0", "y#0", 4, 3],
+        ["state", "v#0", "z#0", 2, 1],
+    ]
+
+
+def test_nothing_twice_gives_an_empty_table_of_the_same_types() -> None:
+    duplicates = _ingest([_row()]).duplicates
+
+    assert len(tables.Duplicates.validate(duplicates, lazy=True)) == 0
 
 
 def test_call_ids_do_not_tell_states_apart(caplog: pytest.LogCaptureFixture) -> None:

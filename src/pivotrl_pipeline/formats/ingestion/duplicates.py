@@ -1,27 +1,36 @@
 """Finds trajectories and states that come more than once."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import pandas as pd
 
 from pivotrl_pipeline.formats.base import RejectionReason
 from pivotrl_pipeline.formats.ingestion.tables import AcceptedRow
 
+_Positions: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
+
 
 @dataclass(frozen=True, slots=True)
-class StateReport:
-    """How often the same state occurs."""
+class RepeatedStates:
+    """The states that occur at more than one turn, in the order of their first turns.
+
+    Turns are named by their positions among all turns. All arrays have one entry a
+    state.
+    """
 
     num_states: int
-    """Distinct states."""
-    num_repeated: int
-    """States that occur at more than one turn."""
-    num_contested: int
-    """States at which different actions were demonstrated."""
-    contested_turns: tuple[int, int] | None
-    """Two turns of one contested state: their positions among all turns."""
+    """Distinct states, repeated or not."""
+    first_turns: _Positions
+    other_turns: _Positions
+    """The first turn whose action differs from that of the state's first turn; where
+    none does, the state's second turn."""
+    num_turns: _Positions
+    num_actions: _Positions
+    """Different actions demonstrated there."""
 
 
 class DuplicateFinder:
@@ -30,10 +39,11 @@ class DuplicateFinder:
     def __init__(self) -> None:
         """Nothing seen yet."""
         self._rows_by_id: dict[str, tuple[bytes, str]] = {}
-        self._digests: set[bytes] = set()
+        self._ids_by_digest: dict[bytes, str] = {}
         self._states = array("q")
         self._actions = array("q")
-        self.num_repeated_trajectories = 0
+        self.repeated_trajectories: dict[str, list[str]] = {}
+        """The ids under which each first one comes again."""
 
     def admit(self, row: AcceptedRow) -> tuple[RejectionReason, str] | None:
         """Remembers the row; why it cannot be kept, if its id is taken.
@@ -56,8 +66,11 @@ class DuplicateFinder:
                 f"and they are made from the content.",
             )
         self._rows_by_id[row.trajectory_id] = (row.digest, row.row.address)
-        self.num_repeated_trajectories += row.digest in self._digests
-        self._digests.add(row.digest)
+        first_id = self._ids_by_digest.setdefault(row.digest, row.trajectory_id)
+        if first_id != row.trajectory_id:
+            self.repeated_trajectories.setdefault(first_id, []).append(
+                row.trajectory_id
+            )
         return None
 
     def remember_turns(self, states: Iterable[int], actions: Iterable[int]) -> None:
@@ -65,20 +78,79 @@ class DuplicateFinder:
         self._states.extend(states)
         self._actions.extend(actions)
 
-    def report_states(self) -> StateReport:
-        """Repeated and contested states among the turns of all admitted rows."""
+    def find_repeated_states(self) -> RepeatedStates:
+        """Repeated states among the turns of all admitted rows."""
         states = np.frombuffer(self._states, dtype=np.int64)
         actions = np.frombuffer(self._actions, dtype=np.int64)
         # Stable: the turns of one state stay in the order of the rows.
         order = np.argsort(states, kind="stable")
         states, actions = states[order], actions[order]
-        is_same_state = states[1:] == states[:-1]
-        is_contested = is_same_state & (actions[1:] != actions[:-1])
-        pairs = np.column_stack((order[:-1], order[1:]))[is_contested]
-        first = pairs[pairs[:, 0].argmin()] if len(pairs) else None
-        return StateReport(
-            num_states=len(states) - int(is_same_state.sum()),
-            num_repeated=len(np.unique(states[1:][is_same_state])),
-            num_contested=len(np.unique(states[1:][is_contested])),
-            contested_turns=None if first is None else (int(first[0]), int(first[1])),
+        starts = np.flatnonzero(np.diff(states, prepend=~states[:1]) != 0)
+        counts = np.diff(starts, append=len(states))
+        places = np.arange(len(states))
+        differs = actions != np.repeat(actions[starts], counts)
+        others = np.minimum.reduceat(np.where(differs, places, len(states)), starts)
+        others = np.where(others < len(states), others, starts + 1)
+        is_repeated = counts > 1
+        first_turns = order[starts[is_repeated]]
+        by_first = np.argsort(first_turns)
+        return RepeatedStates(
+            len(starts),
+            first_turns[by_first],
+            order[others[is_repeated]][by_first],
+            counts[is_repeated][by_first],
+            _count_different(states, actions, starts)[is_repeated][by_first],
         )
+
+
+def make_duplicates_table(
+    states: RepeatedStates,
+    repeated_trajectories: Mapping[str, Sequence[str]],
+    candidate_ids: pd.Series,
+) -> pd.DataFrame:
+    """The table `duplicates`: trajectories, then states, the most disputed first.
+
+    Args:
+        states: Those that are repeated.
+        repeated_trajectories: The other ids of each first one.
+        candidate_ids: Of all turns.
+    """
+    order = np.lexsort((-states.num_turns, -states.num_actions))
+    others = list(repeated_trajectories.values())
+    return pd.DataFrame(
+        {
+            "kind": _to_text([*["trajectory"] * len(others), *["state"] * len(order)]),
+            "first_id": _to_text(
+                [*repeated_trajectories, *candidate_ids.iloc[states.first_turns[order]]]
+            ),
+            "other_id": _to_text(
+                [
+                    *(ids[0] for ids in others),
+                    *candidate_ids.iloc[states.other_turns[order]],
+                ]
+            ),
+            "occurrences": np.array(
+                [*(len(ids) + 1 for ids in others), *states.num_turns[order]],
+                dtype=np.int64,
+            ),
+            "demonstrated_actions": pd.array(
+                [*[pd.NA] * len(others), *states.num_actions[order]], dtype="Int64"
+            ),
+        }
+    )
+
+
+def _count_different(
+    states: _Positions, actions: _Positions, starts: _Positions
+) -> _Positions:
+    """Different actions of each state; the states are sorted."""
+    order = np.lexsort((actions, states))
+    ordered = actions[order]
+    is_new = np.ones(len(ordered), dtype=np.int64)
+    is_new[1:] = ordered[1:] != ordered[:-1]
+    is_new[starts] = 1
+    return np.add.reduceat(is_new, starts)
+
+
+def _to_text(values: list[str]) -> pd.api.extensions.ExtensionArray:
+    return pd.array(values, dtype="str")

@@ -16,7 +16,10 @@ from pivotrl_pipeline.formats.ingestion.conversion import (
     RejectedRow,
     reject,
 )
-from pivotrl_pipeline.formats.ingestion.duplicates import DuplicateFinder
+from pivotrl_pipeline.formats.ingestion.duplicates import (
+    DuplicateFinder,
+    make_duplicates_table,
+)
 from pivotrl_pipeline.formats.ingestion.report import (
     render_counts,
     render_duplicates,
@@ -46,6 +49,7 @@ class IngestedTables:
     trajectories: pd.DataFrame
     pivot_candidates: pd.DataFrame
     rejected_trajectories: pd.DataFrame
+    duplicates: pd.DataFrame
 
 
 def ingest_trajectories(
@@ -53,7 +57,7 @@ def ingest_trajectories(
     raw_tools: JsonValue,
     settings: IngestionSettings,
 ) -> IngestedTables:
-    """Trajectories, every assistant turn of them, and what was refused.
+    """Trajectories, every turn of them, what was refused, and what comes twice.
 
     A faulty row never ends the run by itself: it is refused with its address and its
     reason. Trajectories keep the order of the rows.
@@ -147,11 +151,10 @@ def _check_rejected(
 def _finish(collected: _Collected, format_name: str) -> IngestedTables:
     trajectories = collected.trajectories.to_frame()
     candidates = collected.pivot_candidates.to_frame()
-    states = collected.duplicates.report_states()
-    contested = None
-    if states.contested_turns is not None:
-        first, second = candidates["candidate_id"].iloc[list(states.contested_turns)]
-        contested = (first, second)
+    states = collected.duplicates.find_repeated_states()
+    duplicates = make_duplicates_table(
+        states, collected.duplicates.repeated_trajectories, candidates["candidate_id"]
+    )
     lines = [
         render_counts(
             num_rows=collected.num_rows,
@@ -159,9 +162,7 @@ def _finish(collected: _Collected, format_name: str) -> IngestedTables:
             num_candidates=len(candidates),
             format_name=format_name,
         ),
-        *render_duplicates(
-            states, collected.duplicates.num_repeated_trajectories, contested
-        ),
+        *render_duplicates(duplicates, states.num_states),
         *render_unoffered(
             sum(collected.unoffered_calls), len(collected.unoffered_calls)
         ),
@@ -170,7 +171,7 @@ def _finish(collected: _Collected, format_name: str) -> IngestedTables:
     for line in lines:
         logger.info(line)
     rejected = make_rejected_table(collected.rejected)
-    return IngestedTables(trajectories, candidates, rejected)
+    return IngestedTables(trajectories, candidates, rejected, duplicates)
 
 
 def make_rejected_table(rejected: Sequence[RejectedRow]) -> pd.DataFrame:

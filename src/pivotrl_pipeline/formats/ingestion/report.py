@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from pivotrl_pipeline.formats.base import FILTERS
 from pivotrl_pipeline.formats.ingestion.conversion import RejectedRow
-from pivotrl_pipeline.formats.ingestion.duplicates import StateReport
 
 
 def render_reasons(rejected: Sequence[RejectedRow]) -> str:
@@ -30,26 +31,35 @@ def render_counts(
     )
 
 
-def render_duplicates(
-    states: StateReport, num_repeated: int, contested: tuple[str, str] | None
-) -> list[str]:
-    """What occurs more than once; nothing where nothing does."""
-    lines = []
-    if num_repeated:
-        lines.append(
+def render_duplicates(duplicates: pd.DataFrame, num_states: int) -> list[str]:
+    """What occurs more than once, and where it is listed; nothing if nothing does.
+
+    Args:
+        duplicates: The table.
+        num_states: Distinct states, repeated or not.
+    """
+    if not len(duplicates):
+        return []
+    is_state = duplicates["kind"] == "state"
+    trajectories, states = duplicates[~is_state], duplicates[is_state]
+    parts = []
+    if len(trajectories):
+        num_repeated = (trajectories["occurrences"] - 1).sum()
+        parts.append(
             f"{num_repeated:,} trajectories repeat another under an id of their own."
         )
-    if states.num_repeated:
-        lines.append(
-            f"{states.num_repeated:,} of {states.num_states:,} states occur at more "
-            f"than one turn."
+    if len(states):
+        parts.append(
+            f"{len(states):,} of {num_states:,} states occur at more than one turn."
         )
-    if contested is not None:
-        lines.append(
-            f"{states.num_contested:,} states have different demonstrated actions, "
-            f"for example {contested[0]} and {contested[1]}."
+    contested = states[states["demonstrated_actions"] > 1]
+    if len(contested):
+        first = contested.iloc[0]
+        parts.append(
+            f"{len(contested):,} states have different demonstrated actions, for "
+            f"example {first['first_id']} and {first['other_id']}."
         )
-    return lines
+    return [" ".join([*parts, "They are listed in the table `duplicates`."])]
 
 
 def render_unoffered(num_calls: int, num_trajectories: int) -> list[str]:

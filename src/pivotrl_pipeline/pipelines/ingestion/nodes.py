@@ -22,11 +22,16 @@ from pivotrl_pipeline.verifiers.build import build_verifiers
 
 def ingest_trajectories(
     raw_trajectories: object, raw_tools: JsonValue, parameters: IngestionParameters
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """`trajectories`, `unmeasured_candidates` and `rejected_trajectories`."""
+) -> dict[str, pd.DataFrame]:
+    """What the rows hold, what was refused of them, and what they hold twice."""
     settings = IngestionSettings(**parameters.model_dump())
     tables = ingest.ingest_trajectories(raw_trajectories, raw_tools, settings)
-    return tables.trajectories, tables.pivot_candidates, tables.rejected_trajectories
+    return {
+        "trajectories": tables.trajectories,
+        "candidates": tables.pivot_candidates,
+        "rejected": tables.rejected_trajectories,
+        "duplicates": tables.duplicates,
+    }
 
 
 def check_demonstrations(

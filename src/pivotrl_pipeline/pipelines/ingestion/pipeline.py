@@ -16,11 +16,12 @@ def create_pipeline() -> Pipeline:
             Node(
                 func=ingest_trajectories,
                 inputs=["raw_trajectories", "raw_tools", "params:ingestion"],
-                outputs=[
-                    "trajectories",
-                    "unmeasured_candidates",
-                    "rejected_trajectories",
-                ],
+                outputs={
+                    "trajectories": "trajectories",
+                    "candidates": "unmeasured_candidates",
+                    "rejected": "rejected_trajectories",
+                    "duplicates": "duplicates",
+                },
                 name="ingest_trajectories",
             ),
             Node(

@@ -33,6 +33,7 @@ from pivotrl_pipeline.records.tables.rollouts import (
 )
 from pivotrl_pipeline.records.tables.sft import SFTMetrics
 from pivotrl_pipeline.records.tables.trajectories import (
+    Duplicates,
     PivotCandidates,
     RejectedTrajectories,
     Trajectories,
@@ -47,6 +48,7 @@ __all__ = [
     "ComparisonSummary",
     "ComparisonTurns",
     "DemonstrationCheck",
+    "Duplicates",
     "EvaluationResults",
     "EvaluationSummary",
     "GridCells",

@@ -1,5 +1,7 @@
 """What ingestion writes."""
 
+from typing import ClassVar
+
 import pandas as pd
 import pandera.pandas as pa
 
@@ -47,6 +49,37 @@ class RejectedTrajectories(Table):
     detail: str = pa.Field(
         description="Where, what was found, what was expected, what to do."
     )
+
+
+class Duplicates(Table):
+    """One trajectory or state a row: those that come more than once.
+
+    A row whose id is taken is not here but among the rejected.
+    """
+
+    kind: str = pa.Field(isin=["trajectory", "state"], description="What is repeated.")
+    first_id: str = pa.Field(
+        description="Key into `trajectories` or `pivot_candidates`: where it comes "
+        "first."
+    )
+    other_id: str = pa.Field(
+        description="Where it comes again; of a state with several demonstrated "
+        "actions, the first turn whose action differs."
+    )
+    occurrences: int = pa.Field(ge=2, description="How often it comes.")
+    demonstrated_actions: pd.Int64Dtype = pa.Field(
+        nullable=True,
+        coerce=True,
+        ge=1,
+        description="Different actions demonstrated at the state; missing for a "
+        "trajectory.",
+    )
+
+    class Config:
+        """Each is listed once."""
+
+        strict = True
+        unique: ClassVar[list[str]] = ["kind", "first_id"]
 
 
 class PivotCandidates(Table):
