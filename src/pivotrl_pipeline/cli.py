@@ -1,25 +1,37 @@
 """The project's commands: Kedro's ``run`` with the cache's options, and ``cache``."""
 
+import difflib
 import functools
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
 
 import click
+from kedro.config import MissingConfigException
+from kedro.framework.project import pipelines
 from kedro.io import DatasetError
+from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
 
 from .caching.commands import cache_group, run_command
-from .errors import PivotRLError
+from .errors import PivotRLError, describe_choices
 
 logger = logging.getLogger(__name__)
 
-EXPECTED_ERRORS = (PivotRLError, ParameterValidationError, DatasetError)
+EXPECTED_ERRORS = (
+    PivotRLError,
+    ParameterValidationError,
+    DatasetError,
+    MissingConfigException,
+)
 """What a user can mend: said in a message, without the way through our code."""
 _PYDANTIC_NOISE = re.compile(
     r"Failed to instantiate \w+ for parameter '[^']*': |Value error, "
     r"|\s*\[type=[^\]]*\]|\n\s*For further information visit \S+"
 )
+_RUNNERS = ("ParallelRunner", "SequentialRunner", "ThreadRunner")
+_MOST_CHOICES = 20
 
 
 def _say_plainly(command: click.Command) -> click.Command:
@@ -27,16 +39,84 @@ def _say_plainly(command: click.Command) -> click.Command:
     callback: Callable[..., object] = command.callback  # type: ignore[assignment]
 
     @functools.wraps(callback)
-    def call(*args: object, **kwargs: object) -> object:
+    def call(**arguments: Any) -> object:
         try:
-            return callback(*args, **kwargs)
+            return callback(**arguments)
         except EXPECTED_ERRORS as error:
             logger.debug("The error in full:", exc_info=True)
             message = _PYDANTIC_NOISE.sub("", str(error))
             raise click.ClickException(message) from error
+        except (ValueError, AttributeError) as error:
+            wrong = next(_find_wrong_names(arguments), None)
+            if wrong is None:
+                raise
+            logger.debug("The error in full:", exc_info=True)
+            raise click.ClickException(wrong) from error
 
     command.callback = call
     return command
+
+
+def _find_wrong_names(arguments: dict[str, Any]) -> Iterator[str]:
+    """What the options of a run name that is not there, in words."""
+    runner = arguments["runner"]
+    if runner and "." not in runner:
+        yield from _find_wrong_name("runner", "runner of Kedro's", [runner], _RUNNERS)
+    pipelines.set_requested(None)
+    registered = dict(pipelines)
+    names = arguments["pipelines"] or [arguments["pipeline"] or "__default__"]
+    yield from _find_wrong_name("pipelines", "pipeline", names, registered)
+    pipeline = sum((registered[name] for name in names), Pipeline([]))
+    of_run = f"of {', '.join(map(repr, sorted(names)))}"
+    for option, kind, wanted, known in (
+        ("nodes", "node", arguments["node_names"], _node_names(pipeline)),
+        ("from-nodes", "node", arguments["from_nodes"], _node_names(pipeline)),
+        ("to-nodes", "node", arguments["to_nodes"], _node_names(pipeline)),
+        ("refresh", "node", arguments["refresh"], {*_node_names(pipeline), "all"}),
+        ("from-inputs", "dataset", arguments["from_inputs"], pipeline.datasets()),
+        ("to-outputs", "dataset", arguments["to_outputs"], pipeline.datasets()),
+        ("tags", "tag", arguments["tags"], {t for n in pipeline.nodes for t in n.tags}),
+        ("namespaces", "namespace", arguments["namespaces"], _namespaces(pipeline)),
+    ):
+        yield from _find_wrong_name(option, f"{kind} {of_run}", wanted, known)
+    chosen = [o for o in ("tags", "node_names", "namespaces") if arguments[o]]
+    if len(chosen) > 1 or arguments["from_nodes"] or arguments["to_nodes"]:
+        yield (
+            f"The options together choose no node {of_run}: a node must fit all of "
+            "them; leave one out."
+        )
+
+
+def _find_wrong_name(
+    option: str, kind: str, wanted: Collection[str], known: Collection[str]
+) -> Iterator[str]:
+    for name in wanted:
+        if name not in known:
+            yield f"--{option} names {name!r}, which is no {kind}; " + _choices(
+                name, known
+            )
+
+
+def _choices(name: str, known: Collection[str]) -> str:
+    """All of them, or the nearest where they are many."""
+    if not known:
+        return "there is none: leave the option out."
+    if len(known) <= _MOST_CHOICES:
+        return describe_choices(name, known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    hint = f"the nearest are {', '.join(near)}; " if near else ""
+    return f"{hint}`kedro registry describe PIPELINE` lists all {len(known)}."
+
+
+def _node_names(pipeline: Pipeline) -> set[str]:
+    return {node.name for node in pipeline.nodes}
+
+
+def _namespaces(pipeline: Pipeline) -> set[str]:
+    """Inner and outer ones."""
+    parts = [(node.namespace or "").split(".") for node in pipeline.nodes]
+    found = {".".join(p[: i + 1]) for p in parts for i in range(len(p))}
+    return found - {""}
 
 
 run = _say_plainly(run_command())

@@ -2,8 +2,10 @@
 
 from types import ModuleType
 
+import click
 from kedro.pipeline import Pipeline
 
+from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.pipelines import (
     ablate,
     compare,
@@ -35,7 +37,19 @@ GRIDS = (compare, ablate)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Each pipeline under its own name; ``pivot`` is the six stages and the default."""
+    """Each pipeline under its own name; ``pivot`` is the six stages and the default.
+
+    Raises:
+        ClickException: If a grid cannot be run: every command of Kedro's shows it as a
+            message.
+    """
+    try:
+        return _make_pipelines()
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _make_pipelines() -> dict[str, Pipeline]:
     pipelines = {
         _name(module): module.create_pipeline() for module in (*PIVOT_STAGES, *OTHERS)
     }

@@ -14,7 +14,7 @@ _is_paused = False
 @contextlib.contextmanager
 def paused_collection() -> Iterator[None]:
     """Collects nothing inside the block, until `resume_collection`."""
-    global _is_paused  # noqa: PLW0603 - the collector is the process's, too
+    global _is_paused
     _is_paused = gc.isenabled()
     gc.disable()
     try:
@@ -25,7 +25,7 @@ def paused_collection() -> Iterator[None]:
 
 def resume_collection() -> None:
     """Ends the pause, if there is one; what is there by then is not looked at again."""
-    global _is_paused  # noqa: PLW0603
+    global _is_paused
     if _is_paused:
         gc.freeze()
         gc.enable()

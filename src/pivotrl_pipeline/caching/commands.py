@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 from kedro.framework.cli.project import run as stock_run
-from kedro.framework.cli.utils import KedroCliError, env_option, split_string
+from kedro.framework.cli.utils import env_option, split_string
 from kedro.framework.project import pipelines, settings
 
 from .collection import paused_collection
@@ -93,7 +93,7 @@ def explain(node: str, env: str | None, pipelines: list[str], params: str) -> No
     with _opened(env, pipelines, params) as cache:
         decisions = {d.node.name: d for d in cache.plan()}
         if node not in decisions:
-            raise KedroCliError(
+            raise click.ClickException(
                 f"No node {node!r}; choose from: {', '.join(sorted(decisions))}."
             )
         for line in describe_decision(decisions[node]):
@@ -125,7 +125,7 @@ def clear(env: str | None, nodes: tuple[str, ...]) -> None:
                         file.unlink()
             unknown = sorted(set(nodes) - {receipt.node for receipt in found.values()})
             if unknown:
-                raise KedroCliError(f"No receipt of a node {unknown[0]!r}.")
+                raise click.ClickException(f"No receipt of a node {unknown[0]!r}.")
 
 
 @cache_group.command()
@@ -176,10 +176,16 @@ def _opened(env: str | None, names: list[str], params: str) -> Iterator[Any]:
     from .cache import Cache
 
     runtime = _split_params(None, None, params) if params else None  # type: ignore[arg-type]
-    pipelines.set_requested(names or None)
     with settings.SESSION_CLASS.create(env=env, runtime_params=runtime) as session:
         catalog = session.load_context().catalog
-        pipeline = sum((pipelines[n] for n in names or ["__default__"]), Pipeline([]))
+        chosen = names or ["__default__"]
+        unknown = sorted(set(chosen) - set(pipelines))
+        if unknown:
+            raise click.ClickException(
+                f"--pipelines names {unknown[0]!r}, which is no pipeline; choose from: "
+                f"{', '.join(sorted(pipelines))}."
+            )
+        pipeline = sum((pipelines[name] for name in chosen), Pipeline([]))
         cache = Cache(session.cached_project(), pipeline, catalog)
         try:
             yield cache

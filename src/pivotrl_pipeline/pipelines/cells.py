@@ -16,9 +16,13 @@ from typing import Any, TypeVar, cast
 
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
-from pydantic import BaseModel
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ValidationError
+from yaml import YAMLError  # type: ignore[import-untyped]
 
+from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.compare import Settings
+from pivotrl_pipeline.parameters.refusals import describe_refusal
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -51,22 +55,34 @@ def read_grid(name: str, model: type[M]) -> M | None:
 
     Returns:
         None outside a Kedro project, where there is nothing to read.
+
+    Raises:
+        ConfigurationError: If the grid is not listed, or cannot be run.
     """
     project = find_kedro_project(Path.cwd())
     if project is None:
         return None
     environments = ("base", os.environ.get("KEDRO_ENV", "local"))
-    texts = [
-        file.read_text()
+    texts = {
+        file: file.read_text()
         for each in environments
         for file in sorted((Path(project) / "conf" / each).glob("parameters*.yml"))
-    ]
-    listed = [
-        text for text in texts if text.startswith(f"{name}:") or f"\n{name}:" in text
-    ]
-    merged = OmegaConf.merge(*map(OmegaConf.create, listed))
-    content = cast("dict[str, object]", OmegaConf.to_container(merged))
-    return model.model_validate(content[name])
+    }
+    listed = {file: text for file, text in texts.items() if f"\n{name}:" in f"\n{text}"}
+    where = ", ".join(str(file.relative_to(project)) for file in listed)
+    try:
+        merged = OmegaConf.merge(*map(OmegaConf.create, listed.values()))
+        content = cast("dict[str, object]", OmegaConf.to_container(merged))
+        return model.model_validate(content[name])
+    except ValidationError as error:
+        message = f"{where}:\n{describe_refusal(error, name)}"
+        raise ConfigurationError(message) from error
+    except (YAMLError, OmegaConfBaseException, KeyError) as error:
+        raise ConfigurationError(
+            f"{where or 'conf/base/parameters*.yml'}: the grid {name!r} cannot be read "
+            f"({error}); expected `{name}:` with the parameters of "
+            f"{model.__name__}."
+        ) from error
 
 
 def with_settings(
