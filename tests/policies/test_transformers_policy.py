@@ -208,6 +208,56 @@ def test_calls_that_make_no_sense_are_refused(
         policy.sample(prompts, seeds, SamplingSettings(1.0, 1.0, limit))
 
 
-def test_a_cache_needs_a_key_per_prompt(policy: TransformersPolicy) -> None:
+def test_conversations_need_a_key_per_prompt(policy: TransformersPolicy) -> None:
     with pytest.raises(ValueError, match="give one key per prompt"):
-        policy.sample([[1]], [[1]], GREEDY, cache=policy.open_cache())
+        policy.sample(
+            [[1]], [[1]], GREEDY, cache=policy.open_cache(), conversations=["a", "b"]
+        )
+
+
+@pytest.mark.parametrize("others", [[], [PROMPT[:40]]])
+def test_the_prompts_of_the_call_before_cost_nothing_again(
+    policy: TransformersPolicy, others: list[list[int]]
+) -> None:
+    prompts = [*others, PROMPT, [*PROMPT[:45], 7, 7, 7]]
+    cache = policy.open_cache()
+    settings = SamplingSettings(1.0, 1.0, 6)
+    policy.sample(prompts, [[1, 2]] * len(prompts), settings, cache=cache)
+    before = policy.token_counts.forwarded
+
+    again = policy.sample(prompts, [[3, 4]] * len(prompts), settings, cache=cache)
+
+    sampled = [sample for samples in again for sample in samples]
+    # Of each action all tokens but the last are forwarded.
+    assert policy.token_counts.forwarded - before == sum(
+        len(sample.token_ids) - 1 for sample in sampled
+    )
+    assert policy.token_counts.ratio == 1.0
+    assert again == policy.sample(prompts, [[3, 4]] * len(prompts), settings)
+
+
+def test_other_prompts_are_forwarded(policy: TransformersPolicy) -> None:
+    cache = policy.open_cache()
+    policy.sample([PROMPT], [[1]], GREEDY, cache=cache)
+
+    found = policy.sample([PROMPT[1:]], [[1]], GREEDY, cache=cache)
+
+    assert found == policy.sample([PROMPT[1:]], [[1]], GREEDY)
+
+
+def test_a_policy_that_is_let_go_says_what_its_sampling_cost(
+    make_policy_folder: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    parameters = PolicyParameters(
+        device="cpu",
+        dtype="auto",
+        max_tokens_in_flight=4096,
+        reasoning="since_last_user",
+    )
+    policy = load_policy(str(make_policy_folder()), parameters)
+    policy.sample([PROMPT, PROMPT[:40]], [[1], [2]], SamplingSettings(1.0, 1.0, 1))
+
+    del policy
+
+    assert f"forwarded {len(PROMPT)} tokens, 1.000 per unique token" in caplog.text

@@ -67,8 +67,10 @@ class Policy(Protocol):
             seeds: For each prompt, one per sample.
             settings: How tokens are drawn.
             cache: From this policy's `open_cache`; a prompt that begins with what its
-                conversation held before costs its new tokens only.
-            conversations: With a cache, one key per prompt.
+                conversation held before costs its new tokens only, and without
+                conversations the prompts of the call before cost nothing again. It
+                holds as long as the policy's weights stay what they are.
+            conversations: One key per prompt; only with a cache.
         """
         ...
 

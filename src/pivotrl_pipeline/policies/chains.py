@@ -57,6 +57,40 @@ class Prefill:
     num_forwarded: int
 
 
+@dataclass(slots=True)
+class PromptMemory:
+    """What the forward of some prompts left behind, for a call with the same prompts.
+
+    It holds as much as one forward: the last.
+    """
+
+    prompts: tuple[tuple[int, ...], ...] = ()
+    """Of the last call."""
+    root: Past | None = None
+    """Of those prompts; None until it is forwarded."""
+    _ends: tuple[int, ...] = ()
+    _prefill: Prefill | None = None
+
+    def turn_to(self, prompts: tuple[tuple[int, ...], ...]) -> bool:
+        """Whether these are the prompts of the last call; if not, all is forgotten."""
+        if prompts == self.prompts:
+            return True
+        self.prompts, self.root, self._ends, self._prefill = prompts, None, (), None
+        return False
+
+    def find(self, chains: Sequence[Chain]) -> Prefill | None:
+        """What the same chains left behind, if they were forwarded last."""
+        return self._prefill if _read_ends(chains) == self._ends else None
+
+    def keep(self, chains: Sequence[Chain], prefill: Prefill) -> None:
+        """Remembers a forward in place of the one before."""
+        self._ends, self._prefill = _read_ends(chains), prefill
+
+
+def _read_ends(chains: Sequence[Chain]) -> tuple[int, ...]:
+    return tuple(chain.prompts[-1] for chain in chains)
+
+
 def make_chains(prompts: Sequence[Tokens]) -> list[Chain]:
     """Chains of distinct prompts; neighbours in the list begin alike.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pivotrl_pipeline.policies.chains import NO_PAST, Past
+from pivotrl_pipeline.policies.chains import NO_PAST, Past, PromptMemory
 from pivotrl_pipeline.policies.packed_attention import KeysValues
 from pivotrl_pipeline.policies.prefix_tree import Tokens, count_shared
 
@@ -25,6 +25,8 @@ class ConversationCache:
     """
 
     def __init__(self, max_tokens: int) -> None:
+        self.prompts = PromptMemory()
+        """Of the last call without conversations."""
         self._max_tokens = max_tokens
         self._conversations: dict[Hashable, _Conversation] = {}
 

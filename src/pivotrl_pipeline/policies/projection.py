@@ -89,21 +89,28 @@ def _make_head(base: PreTrainedModel) -> Head:
     softcap = getattr(base.config.get_text_config(), "final_logit_softcapping", None)
 
     def head(states: torch.Tensor) -> torch.Tensor:
-        logits = cast("torch.Tensor", base.get_output_embeddings()(states))
+        layer = _find_last_layer(base)
+        assert layer is not None, "looked for in `_has_plain_head`"
+        logits: torch.Tensor = layer(states)
         return logits if softcap is None else torch.tanh(logits / softcap) * softcap
 
     return head
 
 
+def _find_last_layer(base: PreTrainedModel) -> torch.nn.Module | None:
+    layer = base.get_output_embeddings()  # type: ignore[no-untyped-call]
+    return cast("torch.nn.Module | None", layer)
+
+
 def _has_plain_head(base: PreTrainedModel) -> bool:
     """Whether the head gives the model's own logits, but for rounding."""
+    if _find_last_layer(base) is None:
+        return False
     ids = torch.arange(8, device=base.device)[None]
     with in_evaluation(base), torch.no_grad():
         wanted = base(input_ids=ids, use_cache=False).logits[0]
         backbone: torch.nn.Module = base.base_model
         states = backbone(input_ids=ids, use_cache=False).last_hidden_state[0]
-        if base.get_output_embeddings() is None:
-            return False
         found = _make_head(base)(states)
     eps = torch.finfo(wanted.dtype).eps
     close = torch.allclose(found, wanted, rtol=16 * eps, atol=16 * eps)

@@ -17,6 +17,7 @@ from pivotrl_pipeline.policies.chains import (
     NO_PAST,
     Chain,
     Past,
+    PromptMemory,
     count_root,
     count_unique,
     forward_chains,
@@ -63,6 +64,7 @@ def sample_rows(
     *,
     pasts: Mapping[int, Past] | None = None,
     save_row: SaveRow | None = None,
+    memory: PromptMemory | None = None,
 ) -> list[RowResult]:
     """One result per row, in their order.
 
@@ -73,8 +75,10 @@ def sample_rows(
         pasts: What is known of some prompts, by their index; then each prompt is
             continued on its own.
         save_row: Called once per row when it has finished.
+        memory: Of the call before; without pasts. If that had the same prompts, they
+            are not forwarded again.
     """
-    return _Sampler(model, request, counts, pasts or {}, save_row).run()
+    return _Sampler(model, request, counts, pasts or {}, save_row, memory).run()
 
 
 class _Sampler:
@@ -87,23 +91,19 @@ class _Sampler:
         counts: TokenCounts,
         pasts: Mapping[int, Past],
         save_row: SaveRow | None,
+        memory: PromptMemory | None,
     ) -> None:
         self._model = model
         self._request = request
         self._counts = counts
         self._save_row = save_row
+        self._memory = memory
         self._device = model.device
         self._limit = request.settings.max_new_tokens
         self._log = RowLog(request.seeds, request.settings, self._device)
         self._queue = deque(self._make_queue(pasts))
+        counts.unique += self._count_new_prompt_tokens(pasts)
         self._root = NO_PAST if pasts else self._forward_root()
-        # What conversations share with each other was known before the call.
-        self._num_unique_prompt_tokens = (
-            sum(map(len, request.prompts))
-            - sum(past.num_tokens for past in pasts.values())
-            if pasts
-            else count_unique(request.prompts)
-        )
         self._resident: list[Chain] = []
         self._trunks: list[KeysValues] = []
         self._logits: dict[int, torch.Tensor] = {}
@@ -120,7 +120,6 @@ class _Sampler:
             while num_alive and num_rows - num_alive <= num_rows // _REFILL_SHARE:
                 num_alive = self._step()
         results = self._log.read()
-        self._counts.unique += self._num_unique_prompt_tokens
         self._counts.unique += sum(len(each.token_ids) - 1 for each in results)
         return results
 
@@ -138,12 +137,29 @@ class _Sampler:
             chain_of_prompt[prompt].waiting.append(row)
         return [chain for chain in chains if chain.waiting]
 
+    def _count_new_prompt_tokens(self, pasts: Mapping[int, Past]) -> int:
+        """Unique prompt tokens that no call before this one has forwarded."""
+        prompts = self._request.prompts
+        if pasts:
+            # What conversations share with each other was known before the call.
+            known = sum(past.num_tokens for past in pasts.values())
+            return sum(map(len, prompts)) - known
+        keys = tuple(tuple(prompt.tolist()) for prompt in prompts)
+        if self._memory is not None and self._memory.turn_to(keys):
+            return 0
+        return count_unique(prompts)
+
     def _forward_root(self) -> Past:
         num_root = count_root(self._request.prompts) if len(self._queue) > 1 else 0
         if num_root == 0:
             return NO_PAST
+        if self._memory is not None and self._memory.root is not None:
+            return self._memory.root
         self._counts.forwarded += num_root
-        return forward_root(self._model, self._queue[0].tokens[:num_root])
+        root = forward_root(self._model, self._queue[0].tokens[:num_root])
+        if self._memory is not None:
+            self._memory.root = root
+        return root
 
     def _make_own(self, num_rows: int) -> OwnTokens:
         return OwnTokens(num_rows, max(1, self._limit - 1), self._device)
@@ -232,12 +248,26 @@ class _Sampler:
                     self._save(row, None)
             rows, steps, tokens = rows[~is_done], steps[~is_done], tokens[~is_done]
         self._own.select(kept, len(rows))
+        self._forget_logits()
         lengths = self._find_lengths(rows)
         self._rows = torch.cat([self._rows[kept], rows])
         self._steps = torch.cat([self._steps[kept], steps])
         self._tokens = torch.cat([self._tokens[kept], tokens])
         self._positions = torch.cat([self._positions[kept], lengths])
         self._attention = DecodeAttention(self._own, self._share())
+
+    def _forget_logits(self) -> None:
+        """Keeps those that waiting rows begin with: each has a whole vocabulary."""
+        waiting = {
+            self._request.prompt_of_row[row]
+            for chain in self._resident
+            for row in chain.waiting
+        }
+        self._logits = {
+            prompt: logits
+            for prompt, logits in self._logits.items()
+            if prompt in waiting
+        }
 
     def _find_lengths(self, rows: torch.Tensor) -> torch.Tensor:
         """Prompt tokens of each row."""
@@ -325,10 +355,14 @@ class _Sampler:
     def _forward(self, chains: list[Chain]) -> None:
         for _ in chains:
             self._queue.popleft()
-        prefill = forward_chains(
-            self._model, chains, self._request.prompts, root=self._root
-        )
-        self._counts.forwarded += prefill.num_forwarded
+        prefill = self._memory.find(chains) if self._memory is not None else None
+        if prefill is None:
+            prefill = forward_chains(
+                self._model, chains, self._request.prompts, root=self._root
+            )
+            self._counts.forwarded += prefill.num_forwarded
+            if self._memory is not None:
+                self._memory.keep(chains, prefill)
         self._logits.update(prefill.logits)
         self._trunks = _append(self._trunks, prefill.layers)
         self._resident.extend(chains)

@@ -1,5 +1,7 @@
 """A causal language model of transformers as a policy, in this process."""
 
+import logging
+import weakref
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -21,6 +23,8 @@ from pivotrl_pipeline.policies.token_counts import TokenCounts
 from pivotrl_pipeline.records.messages import Action
 from pivotrl_pipeline.records.rollouts import FinishReason
 from pivotrl_pipeline.records.trajectories import State
+
+_logger = logging.getLogger(__name__)
 
 
 class TransformersPolicy:
@@ -50,6 +54,8 @@ class TransformersPolicy:
         self.token_counts = TokenCounts()
         """Of all calls so far."""
         self._max_tokens = max_tokens_in_flight
+        # A policy is held for one task, and what that cost is known when it is let go.
+        weakref.finalize(self, _log_counts, self.token_counts).atexit = False
 
     def render(self, state: State) -> list[int]:
         """Token ids of the state, ending with the generation prompt.
@@ -121,14 +127,17 @@ class TransformersPolicy:
                 ]
                 results = self._sample_conversations(request, cache, keys)
             else:
-                results = self._sample_rows(request)
+                results = self._sample_rows(request, cache)
         samples = iter([self._make_sample(result) for result in results])
         return [[next(samples) for _ in row_seeds] for row_seeds in seeds]
 
-    def _sample_rows(self, request: Request) -> list[RowResult]:
+    def _sample_rows(
+        self, request: Request, cache: PolicyCache | None = None
+    ) -> list[RowResult]:
         sharing = find_sharing(self.model)
         if sharing is Sharing.TREE:
-            return sample_rows(self.model, request, self.token_counts)
+            memory = cache.prompts if isinstance(cache, ConversationCache) else None
+            return sample_rows(self.model, request, self.token_counts, memory=memory)
         return sample_rows_plainly(self.model, request, self.token_counts, sharing)
 
     def _sample_conversations(
@@ -165,6 +174,15 @@ class TransformersPolicy:
         )
 
 
+def _log_counts(counts: TokenCounts) -> None:
+    if counts.forwarded:
+        _logger.info(
+            "Sampling forwarded %d tokens, %.3f per unique token.",
+            counts.forwarded,
+            counts.ratio,
+        )
+
+
 def _check_call(
     prompts: Sequence[Sequence[int]],
     seeds: Sequence[Sequence[int]],
@@ -192,8 +210,8 @@ def _check_call(
             f"sample: the cache is a {type(cache).__name__}; give one that this "
             "policy's open_cache returned."
         )
-    if cache is not None and len(conversations or ()) != len(prompts):
+    if conversations is not None and len(conversations) != len(prompts):
         raise ValueError(
-            f"sample: {len(prompts)} prompts and {len(conversations or ())} "
-            "conversations; with a cache, give one key per prompt."
+            f"sample: {len(prompts)} prompts and {len(conversations)} "
+            "conversations; give one key per prompt, or none at all."
         )

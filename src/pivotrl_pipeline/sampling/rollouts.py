@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 from pivotrl_pipeline.errors import PolicyError
-from pivotrl_pipeline.policies.base import Policy, SamplingSettings
+from pivotrl_pipeline.policies.base import Policy, PolicyCache, SamplingSettings
 from pivotrl_pipeline.records.rollouts import FinishReason, Rollout
 from pivotrl_pipeline.records.trajectories import PivotCandidate, Trajectory
 from pivotrl_pipeline.sampling.rollout_store import RolloutStore, Unit, make_unit_key
@@ -136,10 +136,11 @@ def _compute_units(
             len(calls) - len(missing),
             len(calls),
         )
+    cache = policy.open_cache() if missing else None
     flushed = time.monotonic()
     try:
         for call in tqdm(missing, desc="sampling", unit="block", disable=not missing):
-            units[call.key] = _sample_unit(policy, call, sampling, store)
+            units[call.key] = _sample_unit(policy, call, sampling, store, cache)
             if time.monotonic() - flushed > FLUSH_SECONDS:
                 store.flush()
                 flushed = time.monotonic()
@@ -152,10 +153,14 @@ def _compute_units(
 
 
 def _sample_unit(
-    policy: Policy, call: _Call, sampling: SamplingSettings, store: RolloutStore
+    policy: Policy,
+    call: _Call,
+    sampling: SamplingSettings,
+    store: RolloutStore,
+    cache: PolicyCache | None,
 ) -> Unit | PolicyError:
     try:
-        unit = policy.sample(call.prompts, call.seeds, sampling)
+        unit = policy.sample(call.prompts, call.seeds, sampling, cache=cache)
     except PolicyError as error:
         logger.warning("%s: not sampled: %s", call.candidates[0].trajectory_id, error)
         return error
