@@ -80,6 +80,13 @@ def demand_of_update(prefix: int, num_actions: int, length: int) -> Demand:
     )
 
 
+def demand_of_repeating(prefix: int, num_actions: int, length: int) -> Demand:
+    """The same with the prefix repeated for each action."""
+    tokens = prefix + length - 1
+    pairs = num_actions * count_path_pairs(0, 0, tokens)
+    return Demand(num_actions * tokens, pairs, num_actions * length)
+
+
 def _list_layers(shape: Shape) -> list[tuple[int, int]]:
     """Inputs and outputs of each linear layer in a block."""
     heads, keys = shape.heads * shape.head_dim, shape.key_heads * shape.head_dim
