@@ -83,9 +83,11 @@ def test_costs_are_what_each_method_spent(outputs: DataCatalog) -> None:
 
     assert pivotrl["rollout_turns"] == 2 * 2  # pivots in an update, actions at each
     assert pivotrl["profiling_turns"] == 4 * num_candidates
+    (seconds,) = outputs.load("sampling_cost")["seconds"]
+    assert pivotrl["profiling_seconds"] == seconds > 0
     assert (sft["rollout_turns"], sft["profiling_turns"]) == (0, 0)
     assert e2e["rollout_turns"] >= 2 * 2  # episodes of at least one turn
-    assert e2e["profiling_turns"] == 0
+    assert (e2e["profiling_turns"], e2e["profiling_seconds"]) == (0, 0)
     assert sft["tokens_forwarded"] > 0
 
 

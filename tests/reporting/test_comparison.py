@@ -36,6 +36,7 @@ def test_the_report_gives_changes_in_points_and_costs_of_the_chosen_variant() ->
             "profiling_turns": 1000,
             "tokens_forwarded": 7,
             "seconds": 12.0,
+            "profiling_seconds": 30.0,
         }
         for variant, turns in ((0, 111), (1, 3840))
     )
@@ -72,6 +73,6 @@ def test_the_report_gives_changes_in_points_and_costs_of_the_chosen_variant() ->
     interval = "+25.5 | +10.0 … +41.0 | 40 | 2 |"
     assert f"| pivotrl | in-domain | all | {interval}" in report
     assert f"| pivotrl less e2e | in-domain | all | {interval}" in report
-    assert "| pivotrl | {} | 3,840 | 4,840 | 30 | 7 | 12 |" in report
+    assert "| pivotrl | {} | 3,840 | 4,840 | 30 | 7 | 12 | 42 |" in report
     assert "| 40.0% | pivotrl | never | never |" in report
     assert "| pivotrl | 30 | 3,840 | 50.0% |" in report

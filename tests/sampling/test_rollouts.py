@@ -30,13 +30,14 @@ def _sample(
     max_prompt_tokens: int = 1000,
 ) -> list[Rollout]:
     trajectories = [make_trajectory(name, [name]) for name in names]
-    return sample_rollouts(
+    rollouts, _ = sample_rollouts(
         policy,
         [(each, make_candidates(each)) for each in trajectories],
         _settings(num_rollouts, max_prompt_tokens),
         store,
         scope="policy",
     )
+    return rollouts
 
 
 def test_every_candidate_gets_its_rollouts_in_order(tmp_path: Path) -> None:
@@ -70,6 +71,20 @@ def test_full_store_asks_the_policy_nothing(tmp_path: Path) -> None:
 
     assert policy.calls == []
     assert again == first
+
+
+def test_stored_samples_count_with_the_seconds_that_they_took(tmp_path: Path) -> None:
+    trajectory = make_trajectory("Ada", ["Ada"])
+    candidates = [(trajectory, make_candidates(trajectory))]
+
+    (_, first), (_, again) = (
+        sample_rollouts(
+            policy, candidates, _settings(8), RolloutStore(tmp_path), scope="policy"
+        )
+        for policy in (ScriptedPolicy(SCRIPT), ScriptedPolicy(SCRIPT))
+    )
+
+    assert first == again > 0
 
 
 def test_added_trajectories_cost_only_themselves(tmp_path: Path) -> None:
@@ -140,7 +155,7 @@ def test_policy_that_fails_everywhere_ends_the_run(tmp_path: Path) -> None:
 def test_no_candidate_needs_no_policy(tmp_path: Path) -> None:
     settings = _settings(8)
 
-    rollouts = sample_rollouts(
+    rollouts, _ = sample_rollouts(
         UnusedPolicy(), [], settings, RolloutStore(tmp_path), scope=""
     )
 

@@ -62,7 +62,7 @@ def render_comparison(
             "## What a training cost (mean over seeds of the chosen variant)",
             [
                 *("method", "settings", "rollout turns", "with profiling"),
-                *("updates", "tokens forwarded", "seconds"),
+                *("updates", "tokens forwarded", "seconds", "with profiling"),
             ],
             _describe_costs(cells, against_initial),
         ),
@@ -143,6 +143,7 @@ def _describe_costs(cells: pd.DataFrame, changes: pd.DataFrame) -> list[list[str
                 f"{means['num_updates']:.0f}",
                 f"{means['tokens_forwarded']:,.0f}",
                 f"{means['seconds']:.0f}",
+                f"{means['seconds'] + means['profiling_seconds']:.0f}",
             ]
         )
     return rows

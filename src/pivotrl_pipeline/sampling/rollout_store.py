@@ -32,11 +32,19 @@ SHARD_SCHEMA = pa.schema(
         ("token_ids", pa.list_(pa.int32())),
         ("logprobs", pa.list_(pa.float32())),
         ("finish_reason", pa.string()),
+        ("seconds", pa.float64()),
     ]
 )
 
-Unit = list[list[Sample]]
-"""Samples by prompt, then by index within the block."""
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one call gave, and what it cost."""
+
+    samples: list[list[Sample]]
+    """By prompt, then by index within the block."""
+    seconds: float
+    """Wall time of the call, whenever it was made."""
 
 
 def make_unit_key(scope: str, prompts: Sequence[Sequence[int]], seeds: object) -> str:
@@ -122,9 +130,10 @@ def _to_table(units: Mapping[str, Unit]) -> pa.Table:
             "token_ids": sample.token_ids,
             "logprobs": sample.logprobs,
             "finish_reason": sample.finish_reason.value,
+            "seconds": unit.seconds,
         }
         for key, unit in units.items()
-        for prompt_index, samples in enumerate(unit)
+        for prompt_index, samples in enumerate(unit.samples)
         for block_index, sample in enumerate(samples)
     ]
     return pa.Table.from_pylist(rows, schema=SHARD_SCHEMA)
@@ -137,10 +146,10 @@ def _read_units(shard: Path, keys: Sequence[str]) -> dict[str, Unit]:
         return {}
     units: dict[str, Unit] = {}
     for row in table.to_pylist():
-        unit = units.setdefault(row["unit"], [])
-        if row["prompt_index"] == len(unit):
-            unit.append([])
-        unit[row["prompt_index"]].append(
+        samples = units.setdefault(row["unit"], Unit([], row["seconds"])).samples
+        if row["prompt_index"] == len(samples):
+            samples.append([])
+        samples[row["prompt_index"]].append(
             Sample(
                 tuple(row["token_ids"]),
                 tuple(row["logprobs"]),

@@ -56,7 +56,7 @@ def sample_rollouts(
     store: RolloutStore,
     *,
     scope: str,
-) -> list[Rollout]:
+) -> tuple[list[Rollout], float]:
     """K rollouts per candidate, in the order of candidates and sample indices.
 
     A state longer than ``max_prompt_tokens``, or one whose sampling failed, gives
@@ -69,6 +69,10 @@ def sample_rollouts(
         store: Where samples of earlier runs are found and new ones are kept.
         scope: What samples depend on beside their prompts and seeds: the policy's
             fingerprint, the engine's code, the arithmetic and the sampling settings.
+
+    Returns:
+        The rollouts, and the wall time that sampling them took, in seconds; samples
+        from the store count with what they took when they were made.
 
     Raises:
         PolicyError: If sampling failed everywhere.
@@ -91,14 +95,17 @@ def sample_rollouts(
                 rollouts.update(_failed_rollouts(candidate, indices, error))
         if fitting:
             calls.extend(_make_calls(fitting, settings, scope))
+    seconds = 0.0
     for call, unit in _compute_units(policy, calls, settings.sampling, store):
         rollouts.update(_to_rollouts(policy, call, unit))
-    return [
+        seconds += 0.0 if isinstance(unit, PolicyError) else unit.seconds
+    ordered = [
         rollouts[candidate.candidate_id, sample_index]
         for _, candidates in trajectories
         for candidate in candidates
         for sample_index in range(settings.num_rollouts)
     ]
+    return ordered, seconds
 
 
 def _make_calls(
@@ -159,11 +166,13 @@ def _sample_unit(
     store: RolloutStore,
     cache: PolicyCache | None,
 ) -> Unit | PolicyError:
+    started = time.perf_counter()
     try:
-        unit = policy.sample(call.prompts, call.seeds, sampling, cache=cache)
+        samples = policy.sample(call.prompts, call.seeds, sampling, cache=cache)
     except PolicyError as error:
         logger.warning("%s: not sampled: %s", call.candidates[0].trajectory_id, error)
         return error
+    unit = Unit(samples, time.perf_counter() - started)
     store.add(call.key, unit)
     return unit
 
@@ -177,7 +186,7 @@ def _to_rollouts(
         for candidate in call.candidates:
             rollouts.update(_failed_rollouts(candidate, indices, str(unit)))
         return rollouts
-    for candidate, samples in zip(call.candidates, unit, strict=True):
+    for candidate, samples in zip(call.candidates, unit.samples, strict=True):
         for sample_index, sample in zip(indices, samples, strict=True):
             rollouts[candidate.candidate_id, sample_index] = Rollout(
                 candidate.candidate_id,

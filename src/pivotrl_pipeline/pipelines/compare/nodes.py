@@ -46,7 +46,7 @@ def evaluate_cell(
 
 
 def collect_cells(
-    rollouts: pd.DataFrame,
+    sampling_cost: pd.DataFrame,
     initial_results: pd.DataFrame,
     *tables: pd.DataFrame,
     cells: tuple[Cell, ...],
@@ -55,16 +55,17 @@ def collect_cells(
     """Items, cells and curves of a grid.
 
     Args:
-        rollouts: The profile; its turns are what a cell on pivots costs besides.
+        sampling_cost: Of the profile: what a cell on pivots costs besides.
         initial_results: Of the initial policy.
         *tables: Evaluation results of all cells, then metrics of all cells.
         cells: In that order.
         judged_on: What curves are of.
     """
     results, metrics = tables[: len(cells)], tables[len(cells) :]
-    profiled = int(rollouts["error"].isna().sum())
+    profiled = int(sampling_cost["num_samples"].iloc[0])
+    seconds = float(sampling_cost["seconds"].iloc[0])
     described = [
-        _describe_cell(*each, profiled)
+        _describe_cell(*each, profiled, seconds)
         for each in zip(cells, results, metrics, strict=True)
     ]
     curves = [
@@ -79,7 +80,11 @@ def collect_cells(
 
 
 def _describe_cell(
-    cell: Cell, results: pd.DataFrame, metrics: pd.DataFrame, profiled: int
+    cell: Cell,
+    results: pd.DataFrame,
+    metrics: pd.DataFrame,
+    profiled: int,
+    profiling_seconds: float,
 ) -> dict[str, object]:
     means = results.groupby("suite")["score"].mean()
     settings: dict[str, JsonValue] = dict(cell.settings)
@@ -98,6 +103,7 @@ def _describe_cell(
         + int(_count(metrics, "profiling_turns").max()),
         "tokens_forwarded": int(metrics["tokens/forwarded"].sum()),
         "seconds": float(metrics.filter(like="seconds/").sum().sum()),
+        "profiling_seconds": profiling_seconds * cell.needs_profile,
     }
 
 

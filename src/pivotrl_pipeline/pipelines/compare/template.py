@@ -93,14 +93,14 @@ def make_collecting_pipeline(
     outputs = [f"{prefix}_results", f"{prefix}_cells", f"{prefix}_curves"]
     node = Node(
         func=bind(collect_cells, cells=cells, judged_on=judged_on),
-        inputs=["rollouts", *sources],
+        inputs=["sampling_cost", *sources],
         outputs=outputs,
         name="collect_cells",
     )
     return Pipeline(
         [node],
         namespace=grid,
-        inputs={"rollouts": "rollouts", **sources},
+        inputs={"sampling_cost": "sampling_cost", **sources},
         outputs=set(outputs),
     )
 

@@ -20,13 +20,16 @@ def sample_rollouts(
     rollout_store: RolloutStore,
     policy_parameters: PolicyParameters,
     parameters: RolloutSamplingParameters,
-) -> pd.DataFrame:
-    """`rollouts`: K actions of the frozen initial policy at every candidate."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`rollouts`, K actions of the frozen initial policy at every candidate.
+
+    And `sampling_cost`.
+    """
     policy = load_policy(initial_policy.location, policy_parameters)
     sampling = SamplingSettings(
         parameters.temperature, parameters.top_p, parameters.max_new_tokens
     )
-    sampled = rollouts.sample_rollouts(
+    sampled, seconds = rollouts.sample_rollouts(
         policy,
         group_candidates(trajectories, pivot_candidates),
         rollouts.ProfilingSettings(
@@ -39,4 +42,6 @@ def sample_rollouts(
         scope=f"{initial_policy.fingerprint} {rollout_store.engine} "
         f"{describe_arithmetic(policy.model)} {sampling}",
     )
-    return rollouts_to_table(sampled)
+    num_samples = sum(rollout.error is None for rollout in sampled)
+    cost = pd.DataFrame({"num_samples": [num_samples], "seconds": [seconds]})
+    return rollouts_to_table(sampled), cost

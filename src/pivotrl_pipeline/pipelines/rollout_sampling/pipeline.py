@@ -8,7 +8,9 @@ from pivotrl_pipeline.pipelines.rollout_sampling.nodes import sample_rollouts
 
 
 def create_pipeline(settings: Settings | None = None) -> Pipeline:
-    """`pivot_candidates` → `rollouts`; samples of earlier runs come from the store.
+    """`pivot_candidates` → `rollouts`, with what they cost.
+
+    Samples of earlier runs come from the store.
 
     Args:
         settings: Take the place of the stage's own parameters.
@@ -25,7 +27,7 @@ def create_pipeline(settings: Settings | None = None) -> Pipeline:
                     "policy_parameters": "params:policy",
                     "parameters": "params:rollout_sampling",
                 },
-                outputs="rollouts",
+                outputs=["rollouts", "sampling_cost"],
                 name="sample_rollouts",
             ),
         ]

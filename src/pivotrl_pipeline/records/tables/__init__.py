@@ -28,6 +28,7 @@ from pivotrl_pipeline.records.tables.rollouts import (
     Pivots,
     RewardStatistics,
     Rollouts,
+    SamplingCost,
     SelectionReport,
     Verdicts,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "RewardStatistics",
     "Rollouts",
     "SFTMetrics",
+    "SamplingCost",
     "SelectionReport",
     "Table",
     "TrainingMetrics",

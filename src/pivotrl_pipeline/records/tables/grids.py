@@ -31,8 +31,9 @@ class GridCells(Table):
     tokens_forwarded: int = pa.Field(
         ge=0, description="Tokens through the policy when updating."
     )
-    seconds: float = pa.Field(
-        ge=0, description="Wall time of sampling and updating; profiling before apart."
+    seconds: float = pa.Field(ge=0, description="Wall time of sampling and updating.")
+    profiling_seconds: float = pa.Field(
+        ge=0, description="Wall time of sampling to select pivots, before training."
     )
 
 

@@ -65,6 +65,15 @@ class Rollouts(Table):
         unique: ClassVar[list[str]] = ["candidate_id", "sample_index"]
 
 
+class SamplingCost(Table):
+    """One row: what the table `rollouts` cost."""
+
+    num_samples: int = pa.Field(ge=0, description="Actions that were sampled.")
+    seconds: float = pa.Field(
+        ge=0, description="Wall time of sampling them, whenever that was."
+    )
+
+
 class Verdicts(Table):
     """One judgement of one sampled action a row."""
 
