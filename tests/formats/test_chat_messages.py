@@ -61,6 +61,19 @@ def test_reasoning_under_another_name_is_kept_apart_from_content() -> None:
     ]
 
 
+def test_calls_as_openai_had_them_before_tools_are_calls() -> None:
+    call = {"name": "look_up", "arguments": "{}"}
+    old = [
+        {"role": "assistant", "content": None, "function_call": call},
+        {"role": "function", "name": "look_up", "content": "found"},
+    ]
+
+    assert normalise_messages(old) == [
+        _assistant({"type": "function", "function": call}),
+        {"role": "tool", "content": "found", "name": "look_up"},
+    ]
+
+
 def test_text_parts_become_text() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
 

@@ -1,9 +1,11 @@
 """What a format of trajectories is: rows in, OpenAI chat messages out, and back."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, time
+from decimal import Decimal
 from enum import StrEnum
-from typing import cast
+from uuid import UUID
 
 from pivotrl_pipeline.errors import TrajectoryError
 from pivotrl_pipeline.formats.json_text import parse_json
@@ -118,20 +120,42 @@ def parse_row(row: RawRow) -> JsonObject:
                 f"or remove it.",
                 reason=RejectionReason.MALFORMED_LINE,
             ) from error
+    elif isinstance(value, Mapping):
+        has_nulls = row.has_filled_nulls
+        value = {key: _to_json(item, key, has_nulls) for key, item in value.items()}
     if not isinstance(value, dict):
         raise TrajectoryError(
-            f"the {row.unit} is a {type(value).__name__}; expected an object.",
+            f"the {row.unit} is a {type(value).__name__}; expected an object: write "
+            f"one trajectory a {row.unit}.",
             reason=RejectionReason.MALFORMED_ROW,
         )
-    if row.has_filled_nulls:
-        return {key: _without_nulls(item) for key, item in value.items()}
-    return cast("JsonObject", value)
-
-
-def _without_nulls(value: JsonValue) -> JsonValue:
-    if isinstance(value, dict):
-        kept = {key: item for key, item in value.items() if item is not None}
-        return {key: _without_nulls(item) for key, item in kept.items()}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
     return value
+
+
+def _to_json(value: object, key: str, has_filled_nulls: bool) -> JsonValue:
+    """The value as JSON has it: dates and decimals, which columns may hold, as text.
+
+    Raises:
+        TrajectoryError: If JSON has no form for it.
+    """
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {
+            name: _to_json(item, name, has_filled_nulls)
+            for name, item in value.items()
+            if item is not None or not has_filled_nulls
+        }
+    if isinstance(value, list | tuple):
+        return [_to_json(item, key, has_filled_nulls) for item in value]
+    if hasattr(value, "tolist"):
+        return _to_json(value.tolist(), key, has_filled_nulls)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    raise TrajectoryError(
+        f"{key} holds a {type(value).__name__}; expected what JSON can "
+        f"hold: leave the column out, or write it as text.",
+        reason=RejectionReason.MALFORMED_ROW,
+    )

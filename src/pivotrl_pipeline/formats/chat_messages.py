@@ -13,7 +13,7 @@ from pivotrl_pipeline.formats.json_text import holds_object
 from pivotrl_pipeline.records.messages import JsonObject, JsonValue, Role, dump_json
 
 _ROLES = frozenset(role.value for role in Role)
-_ALIASES = {"developer": Role.SYSTEM.value}
+_ALIASES = {"developer": Role.SYSTEM.value, "function": Role.TOOL.value}
 _REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 _OPTIONAL_TEXTS: dict[str, tuple[str, ...]] = {
     Role.SYSTEM: ("name",),
@@ -129,6 +129,8 @@ def _rebuild(message: JsonObject, role: str) -> JsonObject:
     if reasoning is not None and role == "assistant":
         row["reasoning_content"] = _to_text(reasoning, role)
     calls = message.get("tool_calls")
+    if not calls and message.get("function_call") is not None:
+        calls = [message["function_call"]]  # as OpenAI had it before tools
     if calls:
         if role != "assistant" or not isinstance(calls, list):
             raise _refusal(

@@ -1,6 +1,8 @@
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -267,6 +269,44 @@ def test_the_first_readable_row_decides_the_format() -> None:
 def test_an_unknown_row_names_the_known_formats() -> None:
     with pytest.raises(TrajectoryError, match=r"row 1: no format has the keys turns;"):
         _ingest([{"turns": []}], format="detect")
+
+
+def test_the_first_row_is_named_where_none_can_be_read() -> None:
+    lines = json.dumps(_row(), indent=1).splitlines()
+    rows = [RawRow("f", n, "line", line) for n, line in enumerate(lines, start=1)]
+
+    with pytest.raises(TrajectoryError, match="f, line 1: the line is not JSON"):
+        _ingest(rows, format="detect")
+
+
+def test_dates_and_decimals_of_columns_become_text() -> None:
+    when = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    rows = [_row(when=when, day=when.date(), cost=Decimal("1.50"), n=None)]
+
+    metadata = _ingest(rows).trajectories["metadata"][0]
+
+    assert json.loads(metadata) == {
+        "when": "2026-01-02T03:04:05+00:00",
+        "day": "2026-01-02",
+        "cost": "1.50",
+        "n": None,
+    }
+
+
+def test_what_json_cannot_hold_is_refused_by_name() -> None:
+    detail = _ingest([_row(), _row("b", blob=b"x")]).rejected_trajectories["detail"][0]
+
+    assert detail.startswith("raw_trajectories, row 2: blob holds a bytes; expected")
+
+
+def test_values_nested_too_deeply_are_a_refused_row() -> None:
+    deep = "[" * 1010 + "]" * 1010
+    turn = '{"messages": [{"role": "assistant", "content": "a"}], "deep": %s}'
+    rows = [RawRow("f", 1, "line", (turn % deep).encode()), _row()]
+
+    rejected = _ingest(rows).rejected_trajectories
+
+    assert rejected["source_row"].tolist() == [1]
 
 
 def test_an_unknown_format_suggests_a_near_one() -> None:

@@ -121,13 +121,18 @@ def _resolve_format(rows: RowSource, name: str) -> Format:
     """The named format, or the one that recognises the first readable row."""
     if name != DETECT:
         return find_format(name)
-    refusal = TrajectoryError("raw_trajectories has no rows; expected at least one.")
+    # The first is the one to look at; the last may be a closing bracket.
+    first: TrajectoryError | None = None
     for row in rows:
         try:
             return detect_format(parse_row(row))
         except TrajectoryError as error:
-            refusal = TrajectoryError(f"{row.address}: {error}", reason=error.reason)
-    raise refusal
+            place = f"{row.address}: {error}"
+            first = first or TrajectoryError(place, reason=error.reason)
+    raise first or TrajectoryError(
+        "raw_trajectories has no rows; expected at least one: check the file that the "
+        "catalog names."
+    )
 
 
 def _check_rejected(
