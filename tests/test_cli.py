@@ -1,6 +1,8 @@
 """What a user reads when a run cannot work: one message, nothing half-written."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +84,73 @@ def test_missing_table_says_how_to_make_it_and_nothing_is_deprecated(
     assert result.returncode == 1
     assert "pivot_candidates.parquet is not there; expected the table" in result.stderr
     assert "deprecated" not in (result.stdout + result.stderr).lower()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("--nodes=update_polcy",),
+            "--nodes names 'update_polcy', which is no node of '__default__'; choose "
+            "from: .*Did you mean 'update_policy'?",
+        ),
+        (
+            ("--pipeline=compare", "--to-nodes=report_comparisom"),
+            r"no node of 'compare'; the nearest of \d+ are report_comparison, ",
+        ),
+        (("--from-inputs=pivot",), r"no dataset .* the nearest of \d+ are pivots, "),
+        (("--pipelines=pivott",), "no pipeline; choose from: .* mean 'pivot'?"),
+        (("--tags=daily",), "'daily', which is no tag of .*: leave the option out."),
+        (
+            ("--pipeline=compare", "--namespaces=compare.pivotrl"),
+            "no namespace of 'compare'; choose from: compare, compare.e2e_0_seed_0, ",
+        ),
+        (("--runner=Parallel",), "choose from: ParallelRunner, SequentialRunner, "),
+        (("--env=lng",), "--env names 'lng', .*; choose from: base, local"),
+        (
+            ("--nodes=report_run", "--to-nodes=update_policy"),
+            "The options together choose no node of '__default__': a node must fit all",
+        ),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else "",
+)
+def test_wrong_names_of_options_are_told_with_the_nearest_right_ones(
+    tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    result = _run(tmp_path, *options)
+
+    assert result.returncode == 1
+    assert re.search(message, result.stderr), result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("command", [("run",), ("registry", "list")], ids=str)
+def test_a_grid_that_cannot_be_run_is_told_line_by_line(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "pyproject.toml").symlink_to(PROJECT / "pyproject.toml")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PROJECT / "src", tmp_path / "src", ignore=ignored)
+    (tmp_path / "conf/local").mkdir(parents=True)
+    (tmp_path / "conf/base").symlink_to(PROJECT / "conf/base")
+    (tmp_path / "conf/local/parameters_compare.yml").write_text(
+        "compare:\n  seeds: []\n  methods: {sft_all: {trainer: stf}}\n"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-m", "kedro", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "src"), "COLUMNS": "400"},
+    )
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        "Error: conf/base/parameters_compare.yml, conf/local/parameters_compare.yml:",
+        "compare.seeds: found []. Tuple should have at least 1 item after validation, "
+        "not 0",
+        "compare.methods.sft_all.trainer: found 'stf'. Input should be 'sft', "
+        "'rl_update' or 'e2e'",
+    ]

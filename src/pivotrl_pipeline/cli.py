@@ -5,11 +5,12 @@ import functools
 import logging
 import re
 from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 from kedro.config import MissingConfigException
-from kedro.framework.project import pipelines
+from kedro.framework.project import pipelines, settings
 from kedro.io import DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
@@ -19,12 +20,7 @@ from .errors import PivotRLError, describe_choices
 
 logger = logging.getLogger(__name__)
 
-EXPECTED_ERRORS = (
-    PivotRLError,
-    ParameterValidationError,
-    DatasetError,
-    MissingConfigException,
-)
+EXPECTED_ERRORS = (PivotRLError, ParameterValidationError, DatasetError)
 """What a user can mend: said in a message, without the way through our code."""
 _PYDANTIC_NOISE = re.compile(
     r"Failed to instantiate \w+ for parameter '[^']*': |Value error, "
@@ -46,11 +42,11 @@ def _say_plainly(command: click.Command) -> click.Command:
             logger.debug("The error in full:", exc_info=True)
             message = _PYDANTIC_NOISE.sub("", str(error))
             raise click.ClickException(message) from error
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, MissingConfigException) as error:
+            logger.debug("The error in full:", exc_info=True)
             wrong = next(_find_wrong_names(arguments), None)
             if wrong is None:
                 raise
-            logger.debug("The error in full:", exc_info=True)
             raise click.ClickException(wrong) from error
 
     command.callback = call
@@ -59,6 +55,11 @@ def _say_plainly(command: click.Command) -> click.Command:
 
 def _find_wrong_names(arguments: dict[str, Any]) -> Iterator[str]:
     """What the options of a run name that is not there, in words."""
+    folder = Path(arguments["conf_source"] or Path.cwd() / settings.CONF_SOURCE)
+    environments = {child.name for child in folder.glob("*") if child.is_dir()}
+    if arguments["env"]:
+        kind = f"folder of {folder}"
+        yield from _find_wrong_name("env", kind, [arguments["env"]], environments)
     runner = arguments["runner"]
     if runner and "." not in runner:
         yield from _find_wrong_name("runner", "runner of Kedro's", [runner], _RUNNERS)
@@ -103,9 +104,8 @@ def _choices(name: str, known: Collection[str]) -> str:
         return "there is none: leave the option out."
     if len(known) <= _MOST_CHOICES:
         return describe_choices(name, known)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"the nearest are {', '.join(near)}; " if near else ""
-    return f"{hint}`kedro registry describe PIPELINE` lists all {len(known)}."
+    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.0)
+    return f"the nearest of {len(known)} are {', '.join(near)}."
 
 
 def _node_names(pipeline: Pipeline) -> set[str]:

@@ -4,6 +4,7 @@ Times are CPU seconds of the process and its children, so that another load on t
 machine counts little; what is compared is measured in turns.
 """
 
+import logging
 import os
 import resource
 import shutil
@@ -11,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -171,6 +173,15 @@ def _run(folder: Path, options: CacheOptions) -> float:
     return time.perf_counter() - started
 
 
+@pytest.fixture
+def _silence() -> Iterator[None]:
+    """Drawing a line on a terminal takes longer than what is measured."""
+    logging.disable(logging.INFO)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("_silence")
 def test_overhead_per_node(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "d0.json").write_text("0")

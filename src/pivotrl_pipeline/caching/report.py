@@ -38,7 +38,7 @@ def describe_plan(decisions: Sequence[Decision]) -> list[str]:
     width = min(_NAME_WIDTH, max((len(d.node.name) for d in shown), default=0))
     lines = [line for decision in shown for line in _lines(decision, width)]
     hidden = len(decisions) - len(shown)
-    return lines + ([f"and {hidden} more, mostly skipped"] if hidden else [])
+    return lines + ([f"and {hidden} more"] if hidden else [])
 
 
 def _lines(decision: Decision, width: int) -> list[str]:
