@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import torch
 
-from pivotrl_pipeline.policies.kernels import Block, attend, masked_score, merge
+from pivotrl_pipeline.policies.kernels import attend, merge
 from pivotrl_pipeline.policies.packed_attention import KeysValues
+from pivotrl_pipeline.policies.plain_attention import Block, masked_score
 
 _FIRST_COLUMNS = 32
 

@@ -13,13 +13,8 @@ from typing import NamedTuple, cast
 
 import torch
 
-from pivotrl_pipeline.policies.kernels import (
-    Block,
-    attend,
-    attend_backward,
-    masked_score,
-    merge,
-)
+from pivotrl_pipeline.policies.kernels import attend, attend_backward, merge
+from pivotrl_pipeline.policies.plain_attention import Block, masked_score
 from pivotrl_pipeline.policies.prefix_tree import (
     Branch,
     PrefixTree,
