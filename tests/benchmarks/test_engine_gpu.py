@@ -15,6 +15,7 @@ from benchmarks import engine_sampling, engine_updating
 from benchmarks.engine_models import make_model
 from benchmarks.measuring import (
     Side,
+    can_measure_peaks,
     compare,
     measure_peak,
     print_times,
@@ -156,7 +157,8 @@ def test_half_precision_is_as_near_the_truth_as_the_plain_forward_on_the_gpu(
     assert 0 < shared.gradient < 2 * plain.gradient
 
 
-@pytest.mark.slow
+@pytest.mark.benchmark
+@pytest.mark.skipif(not can_measure_peaks(), reason="needs /proc/self/clear_refs")
 def test_the_comparisons_run_with_a_tiny_model_on_the_cpu(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
