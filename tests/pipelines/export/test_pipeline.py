@@ -264,6 +264,39 @@ def test_the_verl_score_knows_the_demonstrated_action(exported: Path) -> None:
     assert scores == [1.0, 0.0, 0.0]
 
 
+@pytest.mark.filterwarnings("default")
+def test_verl_reads_the_rows_and_loads_the_score(
+    exported: Path, policy_folder: Path
+) -> None:
+    reader = pytest.importorskip("verl.utils.dataset.rl_dataset", exc_type=ImportError)
+    loader = pytest.importorskip("verl.utils.import_utils", exc_type=ImportError)
+    transformers = pytest.importorskip("transformers")
+    omegaconf = pytest.importorskip("omegaconf")
+    folder = exported / "verl"
+    tokenizer = transformers.AutoTokenizer.from_pretrained(policy_folder)
+    tokenizer.chat_template = "{{ messages[0]['content'] }}"
+
+    rows = reader.RLHFDataset(
+        data_files=str(folder / "train.parquet"),
+        tokenizer=tokenizer,
+        config=omegaconf.OmegaConf.create({"cache_dir": str(exported / "verl_cache")}),
+    )
+    compute_score = loader.load_extern_object(
+        str(folder / "compute_score.py"), "compute_score"
+    )
+
+    rendered = pd.read_parquet(exported / "rendered_turns.parquet")
+    prompt = tokenizer.apply_chat_template(rows[0]["raw_prompt"], tokenize=False)
+    assert prompt == rendered["prompt"][0]
+    score = compute_score(
+        data_source=rows[0]["data_source"],
+        solution_str=rendered["completion"][0],
+        ground_truth=rows[0]["reward_model"]["ground_truth"],
+        extra_info=rows[0]["extra_info"],
+    )
+    assert score == 1.0
+
+
 def test_kedro_knows_the_types_of_all_parameters() -> None:
     extractor = TypeExtractor({"export": create_pipeline()})
 
