@@ -1,5 +1,5 @@
-"""The engine on a GPU, in one command: ``pytest tests/benchmarks/test_engine_gpu.py -m
-benchmark -s``.
+"""The engine on a GPU: ``pytest tests/benchmarks/test_engine_gpu.py -s -m
+"benchmark or gpu"``.
 
 Qwen3-0.6B and 4B shapes with random weights in bfloat16, prefixes of 2k and 16k tokens,
 K = 16: sampling against transformers, the gradient of an update against TRL (both with
