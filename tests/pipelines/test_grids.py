@@ -1,68 +1,16 @@
 """Both grids with few, tiny cells, through the catalog's patterns as configured."""
 
-from typing import Any
-
 import pytest
-from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
-from kedro.runner import SequentialRunner
-from tests.pipelines.small_project import make_small_catalog
+from tests.pipelines.small_grids import COMPARE, run_grids
 
 from pivotrl_pipeline.environments.desk.environment import OrderDesk
-from pivotrl_pipeline.parameters.compare import AblateParameters, CompareParameters
-from pivotrl_pipeline.pipelines import ablate, compare
 from pivotrl_pipeline.sampling.episodes import take_validation_tasks
-
-COMPARE: dict[str, Any] = {
-    "seeds": [0, 1],
-    "judged_on": "tasks",
-    "validation_tasks": 2,
-    "fresh_seed": 9,
-    "methods": {
-        "pivotrl": {
-            "trainer": "rl_update",
-            "turns": "pivots",
-            "settings": {},
-            "variants": [{"num_updates": 1}],
-        },
-        "sft": {
-            "trainer": "sft",
-            "turns": "pivot_candidates",
-            "settings": {},
-            "variants": [{"learning_rate": 1.0e-3}],
-        },
-        "e2e": {
-            "trainer": "e2e",
-            "turns": None,
-            "settings": {"keep": "last"},
-            "variants": [{"learning_rate": 1.0e-3}],
-        },
-    },
-}
-ABLATE: dict[str, Any] = {
-    "seeds": [0],
-    "judged_on": "tasks",
-    "verifiers": ["exact_match", "functional"],
-    "strategies": ["all", "mixed"],
-    "settings": {"num_updates": 1},
-}
-PROFILE = ("ingestion", "rollout_sampling", "variance_computation")
 
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> DataCatalog:
-    folder = tmp_path_factory.mktemp("grids")
-    many = {"num_rollouts": 4}
-    catalog = make_small_catalog(
-        folder, compare=COMPARE, ablate=ABLATE, rollout_sampling=many
-    )
-    profile = sum((pipelines[name] for name in PROFILE), pipelines["pivot_selection"])
-    grids = [
-        compare.create_pipeline(CompareParameters.model_validate(COMPARE)),
-        ablate.create_pipeline(AblateParameters.model_validate(ABLATE)),
-    ]
-    SequentialRunner().run(sum(grids, profile), catalog)
-    return catalog
+    return run_grids(tmp_path_factory.mktemp("grids"), "tasks")
 
 
 def test_a_cell_a_method_variant_and_seed(outputs: DataCatalog) -> None:

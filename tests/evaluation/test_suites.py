@@ -1,0 +1,46 @@
+"""Which suites are asked: those of the box, and those that YAML names."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from pivotrl_pipeline.parameters.ood_evaluation import OodEvaluationParameters
+
+FILE = Path(__file__).parents[2] / "conf/base/parameters_ood_evaluation.yml"
+
+
+def read_parameters(text: str, **changes: Any) -> OodEvaluationParameters:
+    values = yaml.safe_load(text.replace("${globals:tables}", "data"))
+    return OodEvaluationParameters.model_validate(values["ood_evaluation"] | changes)
+
+
+def test_the_box_alone_is_the_default() -> None:
+    parameters = read_parameters(FILE.read_text())
+
+    assert (parameters.suites, parameters.tiers) == ({}, ("short",))
+    assert parameters.items_per_skill > 0
+
+
+def test_the_examples_in_the_file_are_what_the_parameters_take() -> None:
+    text = FILE.read_text().replace("suites: {} ", "suites: ")
+
+    parameters = read_parameters(re.sub("^    # ", "    ", text, flags=re.MULTILINE))
+
+    kinds = {name: suite.kind for name, suite in parameters.suites.items()}
+    assert kinds == {"reasoning": "reasoning_gym", "harness": "lm_eval"}
+
+
+def test_an_unknown_kind_of_suite_is_refused_with_a_near_one() -> None:
+    suites = {"mine": {"kind": "lm_evall"}}
+
+    with pytest.raises(ValidationError, match="Did you mean 'lm_eval'"):
+        read_parameters(FILE.read_text(), suites=suites)
+
+
+def test_an_evaluation_that_asks_nothing_is_refused() -> None:
+    with pytest.raises(ValidationError, match="ood_evaluation asks nothing"):
+        read_parameters(FILE.read_text(), tiers=(), items_per_skill=0)
