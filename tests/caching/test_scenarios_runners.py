@@ -283,7 +283,7 @@ def test_garbage_is_collected_again_when_nodes_run(
     project.edit(
         "src/toy/nodes.py",
         'ran("parse")',
-        'ran(f"parse {__import__(\'gc\').isenabled()}")',
+        "ran(f\"parse {__import__('gc').isenabled()}\")",
     )
 
     assert project.run(*options).ran[:2] == ["parse", "True"]

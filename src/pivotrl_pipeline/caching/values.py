@@ -126,6 +126,8 @@ def flatten(form: Canonical, prefix: str = "") -> dict[str, str]:
     """Leaf address → JSON text of a canonical form, to show what differs."""
     if isinstance(form, dict) and "!record" in form:
         return flatten(form["fields"], prefix)
+    if isinstance(form, dict) and "!tuple" in form:
+        return flatten(form["!tuple"], prefix)
     if isinstance(form, dict) and form and not any(key[:1] == "!" for key in form):
         leaves: dict[str, str] = {}
         for key, item in form.items():
