@@ -1,13 +1,14 @@
 """Speed, memory and size of ingestion on 100,000 trajectories (about 2 GB).
 
 Run by name: `pytest -m benchmark -s tests/benchmarks/test_ingestion.py`. Needs 8 GB of
-disk. Everything is made from one seed; the text is of random words, which compress
-about as well as logs do.
+disk; `PIVOTRL_BENCHMARK_ROWS=10000` takes a tenth of the rows. Everything is made from
+one seed; the text is of random words, which compress about as well as logs do. What
+depends on the policy, measuring the prompts, is not part of it.
 """
 
 import json
+import os
 import random
-import resource
 import subprocess
 import sys
 import time
@@ -23,30 +24,39 @@ from pivotrl_pipeline.records.messages import dump_json
 
 pytestmark = pytest.mark.benchmark
 
-NUM_TRAJECTORIES = 100_000
+NUM_TRAJECTORIES = int(os.environ.get("PIVOTRL_BENCHMARK_ROWS", "100000"))
 TURNS = (8, 40)
 MAX_BYTES = 1.5e9
 INGEST = """
-import sys
+import json, resource, sys, time
 from pathlib import Path
 from pivotrl_pipeline.datasets.raw_rows_dataset import RawRowsDataset
 from pivotrl_pipeline.datasets.table_dataset import TableDataset
 from pivotrl_pipeline.formats.ingestion.conversion import IngestionSettings
 from pivotrl_pipeline.formats.ingestion.ingest import ingest_trajectories
-from pivotrl_pipeline.records.tables import PivotCandidates, Trajectories
 folder = Path(sys.argv[1])
 settings = IngestionSettings(
     "openai", only_successful=False, validation_rate=0.1, seed=0, max_rejected_rate=0.0
 )
+
+def read_clocks():
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    used = [sum(resource.getrusage(each)[:2]) for each in who]
+    return time.monotonic(), sum(used)
+
 if __name__ == "__main__":
+    from pivotrl_pipeline.records.tables import PivotCandidates, Trajectories
+    clocks = [read_clocks()]
     rows = RawRowsDataset(filepath=str(folder / "runs.jsonl")).load()
     tables = ingest_trajectories(rows, [], settings)
+    clocks.append(read_clocks())
     for name, schema in (
         ("trajectories", Trajectories), ("pivot_candidates", PivotCandidates)
     ):
         table = schema.validate(getattr(tables, name), lazy=True)
         TableDataset(filepath=folder / f"{name}.parquet").save(table)
-    print(len(tables.pivot_candidates))
+    clocks.append(read_clocks())
+    print(json.dumps([clocks, len(tables.pivot_candidates)]))
 """
 
 
@@ -104,25 +114,21 @@ def test_ingestion_of_many_long_trajectories(tmp_path: Path) -> None:
             num_turns += sum(m["role"] == "assistant" for m in row["messages"])
             pivot_bytes += _measure_pivot_rows(row["messages"])
     raw_bytes = (tmp_path / "runs.jsonl").stat().st_size
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started = time.monotonic()
 
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", INGEST, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    peak = _watch_memory(process)
+    ) as process:
+        peak = _watch_memory(process)
+        assert process.stdout is not None
+        output = process.stdout.read()
 
-    seconds = time.monotonic() - started
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_seconds = sum(after[:2]) - sum(before[:2])
-    assert process.stdout is not None
-    found = int(process.stdout.read().split()[-1])
+    clocks, found = json.loads(output.splitlines()[-1])
     parquet_bytes = sum(path.stat().st_size for path in tmp_path.glob("*.parquet"))
     sys.stdout.write(
         f"\n{num_rows:,} trajectories, {num_turns / num_rows:.1f} turns each, "
         f"{raw_bytes / 1e9:.2f} GB\n"
-        f"{raw_bytes / 1e6 / seconds:.0f} MB/s, "
-        f"{raw_bytes / 1e6 / cpu_seconds:.0f} MB per processor second\n"
+        f"to tables: {_render_speed(raw_bytes, clocks[:2])}\n"
+        f"to Parquet: {_render_speed(raw_bytes, clocks[::2])}\n"
         f"peak memory of all processes {peak / 1e9:.2f} GB\n"
         f"Parquet {parquet_bytes / 1e9:.3f} GB, NeMo-Gym rows "
         f"{pivot_bytes / 1e9:.2f} GB: {pivot_bytes / parquet_bytes:.1f} times\n"
@@ -131,6 +137,15 @@ def test_ingestion_of_many_long_trajectories(tmp_path: Path) -> None:
     assert found == num_turns
     assert pivot_bytes / parquet_bytes > num_turns / num_rows / 3
     assert peak < MAX_BYTES
+
+
+def _render_speed(num_bytes: int, clocks: list[list[float]]) -> str:
+    """Megabytes per second between two readings of the clocks."""
+    (start, start_used), (end, end_used) = clocks
+    return (
+        f"{num_bytes / 1e6 / (end - start):.0f} MB/s, "
+        f"{num_bytes / 1e6 / (end_used - start_used):.0f} MB per processor second"
+    )
 
 
 def _watch_memory(process: "subprocess.Popen[str]") -> int:

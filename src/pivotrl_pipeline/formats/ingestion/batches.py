@@ -14,7 +14,7 @@ from pivotrl_pipeline.formats.ingestion.tables import ConvertedBatch
 Convert: TypeAlias = Callable[[list[RawRow]], ConvertedBatch]
 
 MAX_BATCH_ROWS = 256
-MAX_BATCH_BYTES = 8 * 2**20
+MAX_BATCH_BYTES = 2 * 2**20
 SERIAL_BYTES = 64 * 2**20
 """Text converted before other processes are started, which takes about a second."""
 

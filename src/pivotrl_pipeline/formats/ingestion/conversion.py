@@ -20,6 +20,7 @@ from pivotrl_pipeline.formats.json_text import dump_each
 from pivotrl_pipeline.records.messages import (
     ActionType,
     JsonObject,
+    Role,
     Tool,
     dump_json,
 )
@@ -27,6 +28,7 @@ from pivotrl_pipeline.records.trajectories import Split
 
 DIGEST_BYTES = 8
 _CALL, _MESSAGE = ActionType.TOOL_CALL.value, ActionType.MESSAGE.value
+_MARKS = {role.value: f"\0{role.value}\0".encode() for role in Role}
 _sha1 = partial(hashlib.sha1, usedforsecurity=False)
 
 
@@ -217,8 +219,10 @@ def _convert_turns(
     # Of everything so far. Not hash(): that of a text differs between processes.
     running = _sha1(tools_text)
     for index, message in enumerate(messages):
+        role = cast("str", message["role"])
+        running.update(_MARKS[role])
         seen = _find_seen(message).encode("utf-8", "surrogatepass")
-        if message["role"] == "assistant":
+        if role == "assistant":
             own = _sha1(seen).digest()
             turns.message_indices.append(index)
             turns.action_texts.append(texts[index])
@@ -233,17 +237,16 @@ def _convert_turns(
 
 def _find_seen(message: JsonObject) -> str:
     """What a policy sees of a message; call ids are noise and do not count."""
-    role, content = message["role"], cast("str | None", message["content"])
-    if len(message) == 2 + ("tool_call_id" in message):
-        return f"\0{role}:{content}"
-    seen = f"\0{role}" if content is None else f"\0{role}:{content}"
-    for call in cast("list[dict[str, JsonObject]]", message.get("tool_calls", ())):
-        function = call["function"]
-        seen = f"{seen}\0call {function['name']}:{function['arguments']}"
+    content = cast("str | None", message["content"])
+    if content is not None and len(message) == 2 + ("tool_call_id" in message):
+        return content
+    parts = ["" if content is None else f"={content}"]
+    for call in cast("list[dict[str, dict[str, str]]]", message.get("tool_calls", ())):
+        parts += ("call", call["function"]["name"], call["function"]["arguments"])
     for key in ("name", "reasoning_content"):
         if key in message:
-            seen = f"{seen}\0{key}:{message[key]}"
-    return seen
+            parts += (key, cast("str", message[key]))
+    return "\0".join(parts)
 
 
 def _count_unoffered(messages: list[JsonObject], offered: frozenset[str]) -> int:
