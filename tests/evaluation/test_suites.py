@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 import yaml
 from pydantic import ValidationError
+from tests.evaluation.answering import AnsweringPolicy
 
+from pivotrl_pipeline.environments.desk.environment import OrderDesk
+from pivotrl_pipeline.environments.skills import skill_families
+from pivotrl_pipeline.evaluation.results import Suite
+from pivotrl_pipeline.evaluation.suites import EvaluationPlan, evaluate_policy
 from pivotrl_pipeline.parameters.ood_evaluation import OodEvaluationParameters
 
 FILE = Path(__file__).parents[2] / "conf/base/parameters_ood_evaluation.yml"
@@ -32,6 +37,22 @@ def test_the_examples_in_the_file_are_what_the_parameters_take() -> None:
 
     kinds = {name: suite.kind for name, suite in parameters.suites.items()}
     assert kinds == {"reasoning": "reasoning_gym", "harness": "lm_eval"}
+
+
+def test_without_tiers_only_what_is_out_of_domain_is_asked() -> None:
+    plan = EvaluationPlan(
+        tiers=(),
+        tasks_per_tier=2,
+        items_per_skill=1,
+        suites={},
+        max_new_tokens=8,
+        max_prompt_tokens=64,
+    )
+
+    results = evaluate_policy(AnsweringPolicy(str), "initial", OrderDesk(), plan)
+
+    assert {result.suite for result in results} == {Suite.OUT_OF_DOMAIN}
+    assert [result.task for result in results] == list(skill_families())
 
 
 def test_an_unknown_kind_of_suite_is_refused_with_a_near_one() -> None:

@@ -55,6 +55,18 @@ def test_settings_take_the_place_of_parameters_and_leave_the_rest() -> None:
     assert describe("t", PARAMETERS) == "t low_mean 0.6 none"
 
 
+def test_settings_change_the_argument_that_they_name() -> None:
+    def contrast(
+        first: PivotSelectionParameters, second: PivotSelectionParameters
+    ) -> str:
+        return f"{first.strategy} {second.strategy}"
+
+    changed = with_settings(contrast, first=None, second={"strategy": "mixed"})
+
+    assert changed(first=PARAMETERS, second=PARAMETERS) == "low_mean mixed"
+    assert with_settings(contrast, first=None, second={}) is contrast
+
+
 def test_settings_are_validated_as_parameters_are() -> None:
     changed = with_settings(describe, parameters={"low_mean_threshold": 7})
 

@@ -9,6 +9,8 @@ from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
 from tests.pipelines.small_project import NUM_TRAJECTORIES, make_small_catalog
 
+from pivotrl_pipeline.pipelines import rl_update
+
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> DataCatalog:
@@ -73,6 +75,23 @@ def test_update_leaves_a_policy_with_its_lineage_and_metrics(
     assert lineage["pivots"]["count"] == len(outputs.load("pivots"))
     assert metrics["rollout_turns"].tolist() == [4, 8]
     assert metrics["validation/success"].notna().tolist() == [False, True]
+
+
+def test_pivots_are_selected_again_where_too_few_groups_are_informative(
+    outputs: DataCatalog,
+) -> None:
+    settings = {
+        "reprofile_below": 1.0,
+        "reprofile_window": 1,
+        "reprofile_candidates": 3,
+        "validation_tasks": 0,
+    }
+    (node,) = rl_update.create_pipeline(settings, {"strategy": "mixed"}).nodes
+
+    made = node.run({name: outputs.load(name) for name in node.inputs})
+
+    # two actions at each of three candidates, before the second update
+    assert made["training_metrics"]["profiling_turns"].tolist() == [0, 6]
 
 
 def test_both_policies_answered_the_same_items(outputs: DataCatalog) -> None:

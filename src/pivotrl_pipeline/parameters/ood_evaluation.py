@@ -33,7 +33,8 @@ class HarnessSuite(FrozenParameters):
     """The metric in [0, 1] that scores an item, by the task's name; `metric,filter`
     where a task has several filters, as the harness writes it."""
     task_folder: str
-    """Folder with YAML tasks of your own; '' where there are none."""
+    """Folder with YAML tasks of your own; '' where there are none. The cache looks at
+    its name alone: after a change of a task say ``--refresh``."""
     items_per_task: int | None = Field(ge=1)
     """The first documents of each; null for all."""
     instruction: str

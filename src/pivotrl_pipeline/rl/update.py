@@ -4,6 +4,7 @@ Sample a group of actions at each of a few pivots, judge them, take a gradient s
 the objective, and begin again. An episode is never rolled out: the states are the
 recorded ones. Every few updates the greedy policy is measured on held-out turns of all
 kinds, pivots or not, since a policy can lose there what it never samples in training.
+Where too few groups are informative, pivots can be selected again: see `reprofiling`.
 
 Left out on purpose: replay of older rollouts, sampling again until a batch is
 informative.
