@@ -46,6 +46,8 @@ def test_the_report_gives_changes_in_points_and_costs_of_the_chosen_variant() ->
             "method": ["pivotrl"],
             "turns": [float("nan")],
             "turns_with_profiling": [float("nan")],
+            "seconds": [7.0],
+            "seconds_with_profiling": [37.0],
         }
     )
 
@@ -56,6 +58,8 @@ def test_the_report_gives_changes_in_points_and_costs_of_the_chosen_variant() ->
             "num_updates": [0, 30],
             "rollout_turns": [0, 3840],
             "profiling_turns": 1000,
+            "seconds": [0.0, 12.0],
+            "profiling_seconds": 30.0,
             "validation_success": [0.2, 0.5],
         }
     )
@@ -74,5 +78,5 @@ def test_the_report_gives_changes_in_points_and_costs_of_the_chosen_variant() ->
     assert f"| pivotrl | in-domain | all | {interval}" in report
     assert f"| pivotrl less e2e | in-domain | all | {interval}" in report
     assert "| pivotrl | {} | 3,840 | 4,840 | 30 | 7 | 12 | 42 |" in report
-    assert "| 40.0% | pivotrl | never | never |" in report
+    assert "| 40.0% | pivotrl | never | never | 7 | 37 |" in report
     assert "| pivotrl | 30 | 3,840 | 50.0% |" in report

@@ -28,6 +28,8 @@ def make_curves() -> pd.DataFrame:
             "num_updates": 5 * place,
             "rollout_turns": turns,
             "profiling_turns": 50 if method == "pivotrl" else 0,
+            "seconds": turns / 10,
+            "profiling_seconds": 2.0 if method == "pivotrl" else 0.0,
             "validation_success": success,
         }
         for (method, cell), curve in points.items()
@@ -71,6 +73,8 @@ def test_turns_that_select_again_are_counted_where_they_were_spent() -> None:
             "num_updates": [0, 5, 10],
             "rollout_turns": [0, 100, 200],
             "profiling_turns": [50, 50, 90],
+            "seconds": [0.0, 1.0, 4.0],
+            "profiling_seconds": 2.0,
             "validation_success": [0.0, 0.5, 1.0],
         }
     )
@@ -80,6 +84,8 @@ def test_turns_that_select_again_are_counted_where_they_were_spent() -> None:
     # 0 + 50, 100 + 50, 200 + 90, and half the way between them
     assert turns["turns"].tolist() == [50, 100, 150, 200]
     assert turns["turns_with_profiling"].tolist() == [100, 150, 220, 290]
+    assert turns["seconds"].tolist() == [0.5, 1.0, 2.5, 4.0]
+    assert turns["seconds_with_profiling"].tolist() == [2.5, 3.0, 4.5, 6.0]
 
 
 def test_a_reference_that_samples_nothing_gives_an_empty_table() -> None:

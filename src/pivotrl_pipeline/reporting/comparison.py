@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pivotrl_pipeline.evaluation.summary import MEAN
-from pivotrl_pipeline.reporting.curves import sample_curves
+from pivotrl_pipeline.reporting.curves import SPENT, sample_curves
 from pivotrl_pipeline.reporting.run_summary import SUITE_TITLES
 
 MEANINGS = {
@@ -67,14 +67,16 @@ def render_comparison(
             _describe_costs(cells, against_initial),
         ),
         render_table(
-            "## Rollout turns to the same validation success",
-            ["success", "method", "turns", "with profiling"],
+            "## Rollout turns and seconds to the same validation success",
+            [
+                *("success", "method", "turns", "with profiling"),
+                *("seconds", "with profiling"),
+            ],
             [
                 [
                     f"{row['level']:.1%}",
                     str(row["method"]),
-                    _format_turns(row["turns"]),
-                    _format_turns(row["turns_with_profiling"]),
+                    *(_format_spent(row[name]) for name in SPENT),
                 ]
                 for row in _rows(turns)
             ],
@@ -157,8 +159,8 @@ def render_table(
     return f"{title}\n\n{body}"
 
 
-def _format_turns(turns: object) -> str:
-    number = float(str(turns))
+def _format_spent(spent: object) -> str:
+    number = float(str(spent))
     return "never" if math.isnan(number) else f"{number:,.0f}"
 
 

@@ -14,7 +14,13 @@ LEVELS = (0.25, 0.5, 0.75, 1.0)
 """Of the way from the initial policy's success to where end-to-end RL ends."""
 NUM_POINTS = 8
 """Of each curve in the report; the table has all."""
-TURNS_COLUMNS = ["level", "method", "turns", "turns_with_profiling"]
+SPENT: dict[str, tuple[str, ...]] = {
+    "turns": ("rollout_turns",),
+    "turns_with_profiling": ("rollout_turns", "profiling_turns"),
+    "seconds": ("seconds",),
+    "seconds_with_profiling": ("seconds", "profiling_seconds"),
+}
+"""Columns of `comparison_turns`, and those of curves that are added up for them."""
 AXES = {
     "rollout_turns": "rollout turns, profiling excluded",
     "num_updates": "updates",
@@ -25,8 +31,7 @@ def measure_turns(curves: pd.DataFrame, *, reference: str) -> pd.DataFrame:
     """`comparison_turns`: how soon each method comes as far as the reference.
 
     Args:
-        curves: Of one variant a method: columns ``method``, ``cell``,
-            ``rollout_turns``, ``profiling_turns``, ``validation_success``. Curves of
+        curves: The table `comparison_curves`, of one variant a method. Curves of
             several seeds are averaged measurement by measurement.
         reference: The method whose way from its first to its last point is divided
             into `LEVELS`.
@@ -40,25 +45,17 @@ def measure_turns(curves: pd.DataFrame, *, reference: str) -> pd.DataFrame:
         for method, curve in average_curves(curves).items()
         if curve["rollout_turns"].max() > 0
     }
+    names = ["level", "method", *SPENT]
     if reference not in means:
-        empty = pd.DataFrame(columns=TURNS_COLUMNS, dtype="float64")
+        empty = pd.DataFrame(columns=names, dtype="float64")
         return empty.astype({"method": "str"})
     first, last = means[reference]["validation_success"].iloc[[0, -1]]
     rows = [
-        {
-            "level": level,
-            "method": method,
-            "turns": _reach(curve["rollout_turns"], curve, level),
-            "turns_with_profiling": _reach(
-                curve["rollout_turns"] + curve["profiling_turns"], curve, level
-            ),
-        }
+        (level, method, *(_reach(curve, columns, level) for columns in SPENT.values()))
         for level in (first + share * (last - first) for share in LEVELS)
         for method, curve in means.items()
     ]
-    return pd.DataFrame(rows).astype(
-        {"turns": "float64", "turns_with_profiling": "float64"}
-    )
+    return pd.DataFrame(rows, columns=names).astype(dict.fromkeys(SPENT, "float64"))
 
 
 def sample_curves(curves: pd.DataFrame) -> pd.DataFrame:
@@ -106,12 +103,14 @@ def draw_curves(curves: pd.DataFrame) -> "Figure":
 def average_curves(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The mean over seeds of each method, measurement by measurement."""
     points = curves.assign(point=curves.groupby("cell").cumcount())
-    columns = ["num_updates", "rollout_turns", "profiling_turns", "validation_success"]
+    spent = dict.fromkeys(name for names in SPENT.values() for name in names)
+    columns = ["num_updates", *spent, "validation_success"]
     return {
         str(method): of_method.groupby("point")[columns].mean()
         for method, of_method in points.groupby("method", sort=False)
     }
 
 
-def _reach(spent: pd.Series, curve: pd.DataFrame, level: float) -> float | None:
-    return turns_to_reach(spent.tolist(), curve["validation_success"].tolist(), level)
+def _reach(curve: pd.DataFrame, columns: tuple[str, ...], level: float) -> float | None:
+    spent = curve[list(columns)].sum(axis=1).tolist()
+    return turns_to_reach(spent, curve["validation_success"].tolist(), level)

@@ -62,14 +62,14 @@ def collect_cells(
         judged_on: What curves are of.
     """
     results, metrics = tables[: len(cells)], tables[len(cells) :]
-    profiled = int(sampling_cost["num_samples"].iloc[0])
-    seconds = float(sampling_cost["seconds"].iloc[0])
+    ((num_samples, seconds),) = sampling_cost[["num_samples", "seconds"]].to_numpy()
+    profile = (int(num_samples), float(seconds))
     described = [
-        _describe_cell(*each, profiled, seconds)
+        _describe_cell(*each, profile)
         for each in zip(cells, results, metrics, strict=True)
     ]
     curves = [
-        _extract_curve(cell, table, initial_results, CURVE_METRIC[judged_on], profiled)
+        _extract_curve(cell, table, initial_results, CURVE_METRIC[judged_on], profile)
         for cell, table in zip(cells, metrics, strict=True)
     ]
     return (
@@ -83,9 +83,9 @@ def _describe_cell(
     cell: Cell,
     results: pd.DataFrame,
     metrics: pd.DataFrame,
-    profiled: int,
-    profiling_seconds: float,
+    profile: tuple[int, float],
 ) -> dict[str, object]:
+    turns, seconds = (each * cell.needs_profile for each in profile)
     means = results.groupby("suite")["score"].mean()
     settings: dict[str, JsonValue] = dict(cell.settings)
     return {
@@ -99,11 +99,10 @@ def _describe_cell(
         "out_of_domain": means.get(Suite.OUT_OF_DOMAIN.value),
         "num_updates": len(metrics),
         "rollout_turns": int(_count(metrics, "rollout_turns").max()),
-        "profiling_turns": profiled * cell.needs_profile
-        + int(_count(metrics, "profiling_turns").max()),
+        "profiling_turns": int(turns + _count(metrics, "profiling_turns").max()),
         "tokens_forwarded": int(metrics["tokens/forwarded"].sum()),
         "seconds": float(metrics.filter(like="seconds/").sum().sum()),
-        "profiling_seconds": profiling_seconds * cell.needs_profile,
+        "profiling_seconds": float(seconds),
     }
 
 
@@ -112,36 +111,36 @@ def _extract_curve(
     metrics: pd.DataFrame,
     initial_results: pd.DataFrame,
     measured: str,
-    profiled: int,
+    profile: tuple[int, float],
 ) -> pd.DataFrame:
-    """Success over updates and turns, from the initial policy on.
+    """Success over updates, turns and seconds, from the initial policy on.
 
     Where a training did not measure what it began with, the curve begins at the mean
     of ``initial_results``.
     """
-    profiled *= cell.needs_profile
+    turns, seconds = (each * cell.needs_profile for each in profile)
     validation = initial_results[initial_results["suite"] == Suite.VALIDATION.value]
-    begun = metrics.get(f"{measured}_before", pd.Series(dtype="float64")).dropna()
-    success = metrics.get(measured, pd.Series(dtype="float64")).dropna()
-    start = pd.DataFrame(
+    nothing = pd.Series(dtype="float64")
+    begun = metrics.get(f"{measured}_before", nothing).dropna().tolist()
+    success = metrics.get(measured, nothing).dropna()
+    spent = pd.DataFrame(
         {
-            "num_updates": 0,
-            "rollout_turns": 0,
-            "profiling_turns": profiled,
-            "validation_success": begun if len(begun) else [validation["score"].mean()],
+            "num_updates": metrics["update_index"] + 1,
+            "rollout_turns": _count(metrics, "rollout_turns"),
+            "profiling_turns": _count(metrics, "profiling_turns") + turns,
+            "seconds": metrics.filter(like="seconds/").sum(axis=1).cumsum(),
         }
     )
-    at = success.index
-    points = pd.DataFrame(
-        {
-            "num_updates": metrics["update_index"][at] + 1,
-            "rollout_turns": _count(metrics, "rollout_turns")[at],
-            "profiling_turns": _count(metrics, "profiling_turns")[at] + profiled,
-            "validation_success": success,
-        }
+    start = {"num_updates": 0, "rollout_turns": 0, "profiling_turns": turns}
+    start |= {"seconds": 0.0}
+    curve = pd.concat([pd.DataFrame([start]), spent.loc[success.index]])
+    return curve.assign(
+        profiling_seconds=float(seconds),
+        validation_success=[*(begun or [validation["score"].mean()]), *success],
+        cell=cell.name,
+        method=cell.method,
+        variant=cell.variant,
     )
-    curve = pd.concat([start, points], ignore_index=True)
-    return curve.assign(cell=cell.name, method=cell.method, variant=cell.variant)
 
 
 def _count(metrics: pd.DataFrame, column: str) -> pd.Series:

@@ -45,6 +45,12 @@ class GridCurves(Table):
     profiling_turns: int = pa.Field(
         ge=0, description="Actions sampled so far to select pivots."
     )
+    seconds: float = pa.Field(
+        ge=0, description="Wall time of sampling and updating so far."
+    )
+    profiling_seconds: float = pa.Field(
+        ge=0, description="Wall time of sampling to select pivots, before training."
+    )
     validation_success: float = pa.Field(
         in_range=SHARE,
         description="Share of validation tasks solved, or mean reward at held-out "
@@ -87,6 +93,12 @@ class ComparisonTurns(Table):
     )
     turns_with_profiling: float = pa.Field(
         ge=0, nullable=True, description="The same with the turns that chose pivots."
+    )
+    seconds: float = pa.Field(
+        ge=0, nullable=True, description="Wall time to it; null if never."
+    )
+    seconds_with_profiling: float = pa.Field(
+        ge=0, nullable=True, description="The same with the profile before training."
     )
 
 
