@@ -18,6 +18,7 @@ from pivotrl_pipeline.formats.ingestion.ingest import (
 )
 from pivotrl_pipeline.formats.ingestion.prompt_lengths import measure_prompts
 from pivotrl_pipeline.records import tables
+from pivotrl_pipeline.records.messages import dump_json
 
 
 def _settings(**changes: object) -> IngestionSettings:
@@ -244,6 +245,19 @@ def test_tools_of_the_row_win_over_those_beside() -> None:
         json.loads(text)[0]["function"]["name"] for text in result.trajectories["tools"]
     ]
     assert names == ["own", "beside"]
+
+
+def test_tools_that_only_seem_equal_are_written_as_they_are() -> None:
+    def tool(default: object) -> dict[str, Any]:
+        parameters = {"properties": {"n": {"default": default}}}
+        return {"type": "function", "function": {"name": "f", "parameters": parameters}}
+
+    defaults = [1, 1.0, True, None, 2**70, "1", "\ud800", 1]
+    rows = [_row(str(n), tools=[tool(value)]) for n, value in enumerate(defaults)]
+
+    texts = _ingest(rows).trajectories["tools"].tolist()
+
+    assert texts == [dump_json([tool(value)]) for value in defaults]
 
 
 def test_runs_of_one_task_stay_on_one_side_whatever_is_added() -> None:
