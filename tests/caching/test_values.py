@@ -82,9 +82,7 @@ def test_leaves_have_addresses() -> None:
 
 
 def test_a_tuple_is_shown_as_a_list() -> None:
-    assert flatten(canonical_form((0, 1)), "params:seeds") == {
-        "params:seeds": "[0, 1]"
-    }
+    assert flatten(canonical_form((0, 1)), "params:seeds") == {"params:seeds": "[0, 1]"}
 
 
 def test_fields_of_a_record_are_leaves() -> None:

@@ -18,6 +18,7 @@ from .memory import Memory
 from .modules import Modules
 from .options import CacheOptions
 from .packages import Packages
+from .ports import Ports
 from .receipts import Receipts
 from .recipe import Recipes
 from .resolution import Resolver
@@ -76,7 +77,8 @@ class Cache:
         )
         self.catalog = catalog
         self.entries = Entries(catalog, _fingerprint_test(self._modules, resolver))
-        self.data = Data(catalog, self.entries, self.contents)
+        data = Data(catalog, self.entries, self.contents)
+        self.ports = Ports(self.entries, data, project.path)
         self.receipts = Receipts(folder)
         limit = int(project.options.store_gigabytes * 1e9)
         self.store = Store(folder / "store", self.contents, limit)
@@ -92,19 +94,17 @@ class Cache:
         kind = EveryNode if every_node else Decider
         self.decider = kind(
             pipeline,
-            self.entries,
-            self.data,
+            self.ports,
             self.recipes,
             self.receipts,
             self.store,
-            project_path=project.path,
             refresh=refresh,
             prefix=f"{project.package}.",
         )
 
     def plan(self) -> list[Decision]:
         """What a run of the pipeline would do."""
-        return plan(self.pipeline, self.decider, self.data)
+        return plan(self.pipeline, self.decider)
 
 
 def _fingerprint_test(modules: Modules, resolver: Resolver) -> Callable[[str], bool]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from .data import MISSING, Data
-from .entries import Entries, Entry, plain_name
+from .data import MISSING
+from .entries import plain_name
+from .ports import Ports
 from .reasons import differences
 from .receipts import Receipt, Receipts
 from .recipe import Recipe, Recipes
@@ -58,26 +58,32 @@ class Decider:
     def __init__(
         self,
         pipeline: Pipeline,
-        entries: Entries,
-        data: Data,
+        ports: Ports,
         recipes: Recipes,
         receipts: Receipts,
         store: Store,
         *,
-        project_path: Path,
         refresh: Iterable[str] = (),
         prefix: str = "",
     ) -> None:
-        """``refresh`` names nodes that run whatever their receipts say."""
+        """Decides by comparing recipes with receipts.
+
+        Args:
+            pipeline: The nodes.
+            ports: Where their inputs and outputs lie.
+            recipes: What their outputs depend on today.
+            receipts: What the outputs that are there were made from.
+            store: Previous outputs.
+            refresh: Names of nodes that run whatever their receipts say.
+            prefix: Left out of the names of symbols in reasons.
+        """
+        self.ports = ports
         self._consumed = {
             plain_name(name) for node in pipeline.nodes for name in node.inputs
         }
-        self._entries = entries
-        self._data = data
         self._recipes = recipes
         self._receipts = receipts
         self._store = store
-        self._project_path = project_path
         self._refresh = frozenset(refresh)
         self._prefix = prefix
 
@@ -87,13 +93,13 @@ class Decider:
         Inputs that ``settled`` does not name are not known yet: then the node is run
         if that is certain already, and ``maybe`` otherwise.
         """
-        unknown = [n for n in self.inputs(node) if plain_name(n) not in settled]
+        unknown = [n for n in self.ports.inputs(node) if plain_name(n) not in settled]
         try:
             recipe = self._recipe(node, settled)
             forced = self._forced(node)
             if forced:
                 return Decision(node, "run", (forced,), recipe, is_forced=True)
-            if not self.stored_outputs(node):
+            if not self.ports.stored_outputs(node):
                 return Decision(node, "on demand", (), recipe)
             return self._compare(node, recipe, unknown)
         except UnstableValueError as error:
@@ -101,7 +107,7 @@ class Decider:
 
     def _compare(self, node: Node, recipe: Recipe, unknown: list[str]) -> Decision:
         """Decides from the receipt, what is there and what is kept."""
-        receipt = self._receipts.read(self.key(node))
+        receipt = self._receipts.read(self.ports.key(node))
         reasons = self._reasons(node, recipe, receipt, unknown)
         if unknown and not reasons:
             reason = f"if {', '.join(map(repr, unknown))} changes"
@@ -112,53 +118,6 @@ class Decider:
         action: Action = "restore" if kept else "run"
         return Decision(node, action, tuple(reasons), recipe, receipt, kept)
 
-    def inputs(self, node: Node) -> list[str]:
-        """The datasets, not parameters, that the node loads."""
-        names = dict.fromkeys(node.inputs)
-        return [name for name in names if self._entries[name].kind != "parameter"]
-
-    def stored_outputs(self, node: Node) -> list[str]:
-        """The node's outputs that outlive the process."""
-        return [name for name in node.outputs if self._entries[name].is_stored]
-
-    def memory_outputs(self, node: Node) -> list[str]:
-        """The node's outputs that do not."""
-        return [name for name in node.outputs if not self._entries[name].is_stored]
-
-    def key(self, node: Node) -> str:
-        """The name of the node's receipt."""
-        return self._receipts.key(self.locations(node))
-
-    def locations(self, node: Node) -> list[str]:
-        """Where the node's outputs lie, relative to the project if inside it."""
-        return [
-            self.location(self._entries[name]) for name in self.stored_outputs(node)
-        ]
-
-    def location(self, entry: Entry) -> str:
-        """Where an entry lies, relative to the project if inside it."""
-        try:
-            return Path(entry.location).relative_to(self._project_path).as_posix()
-        except ValueError:
-            return entry.location or entry.name
-
-    def paths(self, node: Node) -> dict[str, Path] | None:
-        """Local paths of the outputs; ``None`` unless all can be put back as files."""
-        entries = [self._entries[name] for name in node.outputs]
-        if any(
-            entry.is_versioned or not self._data.is_file(entry) for entry in entries
-        ):
-            return None
-        return {entry.name: entry.path for entry in entries}
-
-    def outputs(self, node: Node) -> dict[str, str]:
-        """Digests of the stored outputs as they are now.
-
-        Raises:
-            UnstableValueError: If one cannot be fingerprinted.
-        """
-        return {name: self._data.digest(name) for name in self.stored_outputs(node)}
-
     def settle_memory(self, node: Node, decision: Decision) -> dict[str, str | None]:
         """In-memory outputs are known by how they are made, unless that was forced."""
         recipe = None if decision.is_forced else decision.recipe
@@ -166,12 +125,12 @@ class Decider:
             plain_name(name): digest_text("made", recipe.digest, str(index))
             if recipe is not None
             else None
-            for index, name in enumerate(self.memory_outputs(node))
+            for index, name in enumerate(self.ports.memory_outputs(node))
         }
 
     def _recipe(self, node: Node, settled: Settled) -> Recipe:
         known: dict[str, str] = {}
-        for name in self.inputs(node):
+        for name in self.ports.inputs(node):
             digest = settled.get(plain_name(name), MISSING)
             if digest is None:
                 raise UnstableValueError(f"input {name!r} cannot be fingerprinted")
@@ -188,7 +147,7 @@ class Decider:
             return "has no outputs"
         if node.confirms:
             return "confirms datasets"
-        if not self.stored_outputs(node) and not self._is_consumed(node):
+        if not self.ports.stored_outputs(node) and not self._is_consumed(node):
             return "nothing stores or uses its outputs"
         return ""
 
@@ -203,8 +162,8 @@ class Decider:
         reasons = differences(
             receipt.recipe, recipe, unknown=unknown, prefix=self._prefix
         )
-        for name in self.stored_outputs(node):
-            now = self._data.digest(name)
+        for name in self.ports.stored_outputs(node):
+            now = self.ports.digest(name)
             if now == MISSING:
                 reasons.append(f"output {name!r} was deleted")
             elif now != receipt.outputs.get(name):
@@ -212,9 +171,9 @@ class Decider:
         return reasons
 
     def _previous(self, node: Node, recipe: Recipe) -> Kept | None:
-        if self.paths(node) is None:
+        if self.ports.paths(node) is None:
             return None
-        kept = self._store.find(self.key(node), recipe.digest)
+        kept = self._store.find(self.ports.key(node), recipe.digest)
         return kept if kept and set(kept.files) == set(node.outputs) else None
 
 
@@ -226,9 +185,9 @@ class EveryNode(Decider):
         return Decision(node, "run", is_forced=True)
 
 
-def plan(pipeline: Pipeline, decider: Decider, data: Data) -> list[Decision]:
+def plan(pipeline: Pipeline, decider: Decider) -> list[Decision]:
     """What a run would do, as far as that is known before it starts."""
-    settled = settle_inputs(pipeline, decider, data)
+    settled = settle_inputs(pipeline, decider.ports)
     decisions = []
     for node in pipeline.nodes:
         decision = decider.decide(node, settled)
@@ -239,16 +198,14 @@ def plan(pipeline: Pipeline, decider: Decider, data: Data) -> list[Decision]:
     return decisions
 
 
-def settle_inputs(
-    pipeline: Pipeline, decider: Decider, data: Data
-) -> dict[str, str | None]:
+def settle_inputs(pipeline: Pipeline, ports: Ports) -> dict[str, str | None]:
     """Digests of the datasets that no node of the pipeline makes."""
     settled: dict[str, str | None] = {}
     made = {plain_name(name) for node in pipeline.nodes for name in node.outputs}
-    for name in (name for node in pipeline.nodes for name in decider.inputs(node)):
+    for name in (name for node in pipeline.nodes for name in ports.inputs(node)):
         if plain_name(name) not in made and plain_name(name) not in settled:
             try:
-                settled[plain_name(name)] = data.digest(name)
+                settled[plain_name(name)] = ports.digest(name)
             except UnstableValueError:
                 settled[plain_name(name)] = None
     return settled

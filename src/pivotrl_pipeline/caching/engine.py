@@ -125,7 +125,7 @@ class CachedRun:
             restore=recorder.restore,
             progress=report,
         )
-        settled = settle_inputs(self._pipeline, cache.decider, cache.data)
+        settled = settle_inputs(self._pipeline, cache.ports)
         try:
             scheduler.run(runner, _or_null(hook_manager), self._run_id, settled)
         except Exception:
@@ -171,7 +171,7 @@ class CachedRun:
         """Creates the datasets that may be needed, and lets the runner check them."""
         for decision in decisions:
             for name in (*decision.node.inputs, *decision.node.outputs):
-                if decision.action != "skip" or not cache.entries[name].is_stored:
+                if decision.action != "skip" or not cache.ports.is_stored(name):
                     self._catalog.get(name, fallback_to_runtime_pattern=True)
         runner._validate_catalog(self._catalog)
         runner._validate_nodes(self._pipeline.nodes)
@@ -183,12 +183,12 @@ class CachedRun:
         made = {
             location
             for node in self._pipeline.nodes
-            for location in cache.decider.locations(node)
+            for location in cache.ports.locations(node)
         }
         for location in interrupted:
             remove_partials(self._project.path / location)
         for name in sorted(self._pipeline.inputs()):
-            location = cache.decider.location(cache.entries[name])
+            location = cache.ports.location(name)
             if location in interrupted and location not in made:
                 logger.warning(
                     "%r may be incomplete: node %r was interrupted while writing it; "

@@ -27,16 +27,16 @@ class Recorder:
 
     def __init__(self, cache: Cache, run_id: str, loaded_nanoseconds: int) -> None:
         self._cache = cache
-        self._decider = cache.decider
+        self._ports = cache.ports
         self._run_id = run_id
         self._loaded_nanoseconds = loaded_nanoseconds
         self._marked: set[str] = set()
 
     def start(self, node: Node) -> None:
         """Marks the node's outputs as being written."""
-        locations = self._decider.locations(node)
+        locations = self._ports.locations(node)
         if locations:
-            key = self._decider.key(node)
+            key = self._ports.key(node)
             self._marked.add(key)
             with contextlib.suppress(OSError):  # the mark only serves a warning
                 self._cache.receipts.mark_running(key, node.name, locations)
@@ -44,11 +44,11 @@ class Recorder:
     def finish(self, decision: Decision, seconds: float) -> Mapping[str, str | None]:
         """Writes the node's receipt, unless something moved under it."""
         node = decision.node
-        if not self._decider.stored_outputs(node):
+        if not self._ports.stored_outputs(node):
             return {}
-        key = self._decider.key(node)
+        key = self._ports.key(node)
         try:
-            outputs = self._decider.outputs(node)
+            outputs = self._ports.outputs(node)
         except UnstableValueError:
             outputs = {}
         problem = self._problem(decision, outputs)
@@ -61,17 +61,17 @@ class Recorder:
         self._cache.receipts.clear_running(key)
         self._marked.discard(key)
         self._cache.memory.save()
-        return outputs or dict.fromkeys(self._decider.stored_outputs(node))
+        return outputs or dict.fromkeys(self._ports.stored_outputs(node))
 
     def restore(self, decision: Decision) -> None:
         """Puts a node's previous outputs back."""
-        paths = self._decider.paths(decision.node)
+        paths = self._ports.paths(decision.node)
         kept = decision.kept
         if paths is None or kept is None:
             return
-        key = self._decider.key(decision.node)
+        key = self._ports.key(decision.node)
         self._cache.store.restore(key, kept, paths)
-        if self._decider.outputs(decision.node) != dict(kept.receipt.outputs):
+        if self._ports.outputs(decision.node) != dict(kept.receipt.outputs):
             raise OSError("the restored content is not the recorded one")
         self._cache.receipts.write(key, kept.receipt)
 
@@ -97,7 +97,7 @@ class Recorder:
             seconds=round(seconds, 3),
             run_id=self._run_id,
         )
-        paths = self._decider.paths(node)
+        paths = self._ports.paths(node)
         with contextlib.suppress(OSError):
             self._cache.receipts.write(key, receipt)
             if paths is not None:
@@ -111,12 +111,9 @@ class Recorder:
         missing = [name for name, digest in outputs.items() if digest == MISSING]
         if missing:
             return f"output {missing[0]!r} was not written"
-        for name in filter(self._is_stored, self._decider.inputs(decision.node)):
-            if self._cache.data.digest(name) != recipe.ingredients[f"input {name}"]:
+        for name in filter(self._ports.is_stored, self._ports.inputs(decision.node)):
+            if self._ports.digest(name) != recipe.ingredients[f"input {name}"]:
                 return f"input {name!r} was modified while it ran"
         since = self._loaded_nanoseconds
         edited = find_edited(recipe.files, since_nanoseconds=since)
         return f"{edited.name} was edited after it was loaded" if edited else ""
-
-    def _is_stored(self, name: str) -> bool:
-        return self._cache.entries[name].is_stored

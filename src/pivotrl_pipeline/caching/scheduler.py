@@ -70,6 +70,7 @@ class Scheduler:
         self._pipeline = pipeline
         self._catalog = catalog
         self._decider = decider
+        self._ports = decider.ports
         self._start = start
         self._finish = finish
         self._restore = restore
@@ -229,9 +230,9 @@ class Scheduler:
 
     def _demand(self, node: Node) -> None:
         """Nodes whose in-memory outputs the node loads must run, too."""
-        for name in self._decider.inputs(node):
+        for name in self._ports.inputs(node):
             producer = self._producers.get(plain_name(name))
-            if producer is None or name not in self._decider.memory_outputs(producer):
+            if producer is None or name not in self._ports.memory_outputs(producer):
                 continue
             if self._states[producer] in {"on demand", "skip", "restore"}:
                 reason = f"{node.name!r} needs {name!r}, which is not stored"
@@ -263,7 +264,7 @@ class Scheduler:
         )
 
     def _is_settled(self, node: Node) -> bool:
-        names = (plain_name(name) for name in self._decider.inputs(node))
+        names = (plain_name(name) for name in self._ports.inputs(node))
         return all(name in self._settled for name in names) and self._can_load(node)
 
     def _release(self, node: Node) -> None:

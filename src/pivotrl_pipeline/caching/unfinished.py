@@ -25,7 +25,7 @@ def tell_code(node: Node, cache: Cache, *, loaded_nanoseconds: int) -> None:
         cache: Of the run.
         loaded_nanoseconds: When the project's code was imported.
     """
-    for name in cache.decider.inputs(node):
+    for name in cache.ports.inputs(node):
         dataset: Any = cache.catalog.get(name, fallback_to_runtime_pattern=True)
         if hasattr(dataset, "use_code"):
             symbol = getattr(dataset, "code_of", None)
