@@ -34,7 +34,7 @@ def make_catalog(folder: Path, trainer: str) -> DataCatalog:
     """The entries that ``trainer`` writes, and what it reads but for its parameters."""
     lines = read_demonstrations()
     tools = json.loads((PROJECT / "data/01_raw/order_desk_tools.json").read_text())
-    _write_policy(folder / "initial", lines)
+    write_policy(folder / "initial", lines)
     ingested = ingest_trajectories(list(map(json.loads, lines)), tools, SETTINGS)
     listed = _make_loader()["catalog"].items()
     entries = {name: entry for name, entry in listed if name.startswith(f"{trainer}_")}
@@ -55,8 +55,8 @@ def _make_loader() -> OmegaConfigLoader:
     )
 
 
-def _write_policy(folder: Path, texts: list[str]) -> None:
-    """A Qwen3 with random weights that renders the desk's states."""
+def write_policy(folder: Path, texts: list[str]) -> None:
+    """A Qwen3 with random weights, and a tokenizer of the texts."""
     tokenizer = train_tokenizer(texts, min_frequency=1)
     config = Qwen3Config(
         vocab_size=len(tokenizer),

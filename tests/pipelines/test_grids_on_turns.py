@@ -69,6 +69,7 @@ def test_the_report_says_what_its_figures_are(outputs: DataCatalog) -> None:
     report = outputs.load("comparison_report")
 
     assert "the greedy action at recorded turns" in report
+    assert "Left out, since they act in an environment: e2e.\n" in report
     assert "| pivotrl less sft | in-domain | tool_call |" in report
 
 

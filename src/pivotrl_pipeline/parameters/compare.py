@@ -89,6 +89,11 @@ class CompareParameters(BaseModel):
             if self.judged_on == "tasks" or method.trainer != "e2e"
         }
 
+    @property
+    def left_out_methods(self) -> tuple[str, ...]:
+        """The others."""
+        return tuple(name for name in self.methods if name not in self.trained_methods)
+
     @model_validator(mode="after")
     def _check_that_something_is_trained(self) -> "CompareParameters":
         if not self.trained_methods:

@@ -28,6 +28,7 @@ def render_comparison(
     initial: str,
     confidence: float,
     judged_on: str,
+    left_out: Sequence[str] = (),
 ) -> str:
     """What each method gained and cost, and how far the first is ahead of the others.
 
@@ -39,12 +40,13 @@ def render_comparison(
         initial: What methods are measured from.
         confidence: Of the intervals in ``summary``.
         judged_on: One of `MEANINGS`.
+        left_out: Methods that act in an environment, where there is none.
     """
     against_initial = summary[summary["less"] == initial]
     against_others = summary[summary["less"] != initial]
     interval = f"{confidence:.0%} interval"
     sections = [
-        MEANINGS[judged_on],
+        " ".join([MEANINGS[judged_on], *_name_left_out(left_out)]),
         render_table(
             "## Gained and kept, in points",
             ["method", "suite", "task", "change", interval, "items", "seeds"],
@@ -112,6 +114,11 @@ def render_comparison(
         ),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _name_left_out(methods: Sequence[str]) -> list[str]:
+    names = ", ".join(methods)
+    return [f"Left out, since they act in an environment: {names}."] if names else []
 
 
 def describe_change(row: dict[str, object], title: object) -> list[str]:

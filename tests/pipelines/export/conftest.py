@@ -74,23 +74,9 @@ def tables() -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="session")
 def policy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Qwen3 with a few thousand random weights, its tokenizer and its template."""
-    transformers = pytest.importorskip("transformers")
-    from pivotrl_pipeline.policies.pretraining.tokenizer import train_tokenizer
+    pytest.importorskip("transformers")
+    from tests.pipelines.random_policy import write_policy
 
     folder = tmp_path_factory.mktemp("policy")
-    tokenizer = train_tokenizer(["weather"], min_frequency=1)
-    config = transformers.Qwen3Config(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=8,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=None,
-    )
-    transformers.Qwen3ForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    write_policy(folder, ["weather"])
     return folder

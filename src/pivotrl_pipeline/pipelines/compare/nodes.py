@@ -216,5 +216,6 @@ def report_comparison(
         initial=INITIAL,
         confidence=evaluation.confidence,
         judged_on=parameters.judged_on,
+        left_out=parameters.left_out_methods,
     )
     return turns, report, curves_reporting.draw_curves(curves)

@@ -33,10 +33,9 @@ def create_pipeline(grid: CompareParameters | None = None) -> Pipeline:
     ]
     cells = tuple(cell for _, cell in listed)
     closing = make_collecting_pipeline(GRID, cells, "comparison", grid.judged_on)
-    left_out = tuple(m for m in grid.methods if m not in grid.trained_methods)
     return (
         sum(trained, make_initial_pipeline(GRID, grid.judged_on))
-        + make_holding_pipeline(GRID, grid.judged_on, left_out)
+        + make_holding_pipeline(GRID, grid.judged_on, grid.left_out_methods)
         + make_profile_pipeline(grid.fresh_seed)
         + closing
         + Pipeline(_make_closing_nodes())
