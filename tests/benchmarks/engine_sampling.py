@@ -18,7 +18,6 @@ from benchmarks.engine_models import make_model, make_prompts
 from benchmarks.measuring import measure_peak, return_freed_memory
 from pivotrl_pipeline.policies.base import SamplingSettings
 from pivotrl_pipeline.policies.sampler import Request, sample_rows
-from pivotrl_pipeline.policies.sharing import find_sharing
 from pivotrl_pipeline.policies.token_counts import TokenCounts
 
 _PAGE_TOKENS = 256
@@ -127,7 +126,6 @@ def _print_peaks(side: str, cases: Sequence[Sequence[object]]) -> None:
         assert isinstance(size, str)
         num_samples, num_new, num_turns, num_tokens = (int(str(n)) for n in numbers)
         model = make_model(size)
-        find_sharing(model)
         small = make_work(size, 2, 2, num_turns=2, num_tokens=64)
         whole = make_work(
             size, num_samples, num_new, num_turns=num_turns, num_tokens=num_tokens
