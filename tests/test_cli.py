@@ -64,6 +64,16 @@ def test_wrong_names_are_refused_with_the_right_ones(
     assert message in result.stderr
 
 
+def test_a_grid_is_not_changed_by_params_that_its_cells_would_not_follow(
+    tmp_path: Path,
+) -> None:
+    result = _run(tmp_path, "--pipeline=compare", "--params=compare.fresh_seed=7")
+
+    assert result.returncode == 1
+    assert "--params changes 'compare', which lists the cells" in result.stderr
+    assert "set it in conf/local/parameters_compare.yml" in result.stderr
+
+
 def test_missing_policy_says_where_it_was_looked_for(tmp_path: Path) -> None:
     result = _run(
         tmp_path,
