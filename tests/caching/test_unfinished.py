@@ -174,3 +174,15 @@ def test_a_dataset_may_name_the_code_that_its_content_belongs_to(
 
     training.edit("src/toy/constants.py", "OFFSET = 0", "OFFSET = 1")
     assert training.run().ran == STEPS
+
+
+def test_code_that_a_dataset_names_wrongly_is_no_code(training: Project) -> None:
+    training.edit(
+        "src/toy/progress.py",
+        "class ProgressDataset(AbstractDataset):",
+        "class ProgressDataset(AbstractDataset):\n"
+        '    code_of = "toy.arithmetic.multiplied"\n',
+    )
+    training.kill_during("step2")
+
+    assert training.run().ran == STEPS

@@ -1,3 +1,4 @@
+import importlib
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,9 @@ def test_folder_is_used_by_one_code_and_by_none_that_is_not_told(
 def test_working_folder_is_no_output(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="is a working folder"):
         RolloutStoreDataset(filepath=str(tmp_path)).save("content")
+
+
+def test_samples_belong_to_code_that_there_is() -> None:
+    module, _, name = RolloutStoreDataset.code_of.rpartition(".")
+
+    assert callable(getattr(importlib.import_module(module), name))

@@ -3,8 +3,8 @@
 The checkpoints of a training may be gone on from only by the code that made them. A
 dataset class of such a folder has a method ``use_code``: before a node runs, it is told
 a digest of the code that the node reaches. That is no ingredient of the node's recipe,
-which holds the code already. Where the code on disk need not be the code in memory, the
-digest is one that was never told before and never will be again.
+which holds the code already. Where the code on disk need not be the code in memory, or
+is not found, the digest is one that was never told before and never will be again.
 """
 
 import uuid
@@ -40,6 +40,8 @@ def _digest(
     try:
         if symbol is not None:
             code = cache.code.of_name(symbol)
+            if symbol not in code.symbols:
+                return None
             digest, files = code.digest, code.files
         else:
             recipe = cache.recipes.of(node)

@@ -2,9 +2,11 @@
 
 The unit is one trajectory and one block of sample indices: everything that goes
 through the policy in one `Policy.sample` call. Its key covers all that the samples
-depend on, down to the arithmetic (the policy's weights, the engine's code, every
-prompt of the call, seeds, settings), so a stored unit is, byte for byte, what
-sampling it again would give. Deleting the store costs only time.
+depend on, down to the arithmetic (the policy's weights, the engine's code, libraries,
+device and number of threads, every prompt of the call, seeds, settings), so a stored
+unit is, byte for byte, what sampling it again would give: a run continued with another
+number of threads samples afresh rather than mix two. Deleting the store costs only
+time.
 
 Units are flushed in shards: Parquet files named by their content, written beside and
 renamed, so several processes can share a store and a kill loses at most the units
