@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
+from typing import cast
 from uuid import UUID
 
 from pivotrl_pipeline.errors import TrajectoryError
@@ -132,14 +133,17 @@ def parse_row(row: RawRow) -> JsonObject:
     return value
 
 
+_PLAIN = frozenset({str, int, float, bool})
+
+
 def _to_json(value: object, key: str, has_filled_nulls: bool) -> JsonValue:
     """The value as JSON has it: dates and decimals, which columns may hold, as text.
 
     Raises:
         TrajectoryError: If JSON has no form for it.
     """
-    if value is None or isinstance(value, str | int | float):
-        return value
+    if value is None or type(value) in _PLAIN:
+        return cast("JsonValue", value)
     if isinstance(value, Mapping):
         return {
             name: _to_json(item, name, has_filled_nulls)
@@ -152,7 +156,7 @@ def _to_json(value: object, key: str, has_filled_nulls: bool) -> JsonValue:
         return _to_json(value.tolist(), key, has_filled_nulls)
     if isinstance(value, date | time):
         return value.isoformat()
-    if isinstance(value, Decimal | UUID):
+    if isinstance(value, str | Decimal | UUID):
         return str(value)
     raise TrajectoryError(
         f"{key} holds a {type(value).__name__}; expected what JSON can "

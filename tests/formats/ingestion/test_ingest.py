@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -295,7 +296,7 @@ def test_the_first_row_is_named_where_none_can_be_read() -> None:
 
 def test_dates_and_decimals_of_columns_become_text() -> None:
     when = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    rows = [_row(when=when, day=when.date(), cost=Decimal("1.50"), n=None)]
+    rows = [_row(when=when, day=when.date(), cost=Decimal("1.50"), n=np.int64(2))]
 
     metadata = _ingest(rows).trajectories["metadata"][0]
 
@@ -303,7 +304,7 @@ def test_dates_and_decimals_of_columns_become_text() -> None:
         "when": "2026-01-02T03:04:05+00:00",
         "day": "2026-01-02",
         "cost": "1.50",
-        "n": None,
+        "n": 2,
     }
 
 
