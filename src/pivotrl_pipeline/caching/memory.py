@@ -8,6 +8,7 @@ import contextlib
 import json
 import sqlite3
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ class Memory:
         """Opens the file at ``path``; ``None`` remembers for this process only."""
         self._lock = threading.RLock()
         self._connection = _open(path)
+        weakref.finalize(self, self._connection.close)
 
     def file_digest(self, path: str, status: tuple[int, int, int, int]) -> str | None:
         """Digest of the file when it last had this (size, mtime, ctime, inode)."""
