@@ -9,6 +9,7 @@ import pytest
 from kedro.pipeline import Node
 from pydantic import ValidationError
 
+from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.compare import AblateParameters, CompareParameters
 from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
 from pivotrl_pipeline.pipelines.cells import Cell, bind, read_grid, with_settings
@@ -149,6 +150,31 @@ def test_the_environment_of_the_run_stands_in_place_of_local(
 
     assert grid is not None
     assert grid.seeds == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "compare: {}",
+            r"parameters\*.yml: the grid 'ablate' cannot be read",
+        ),
+        ("ablate: [", r"parameters_compare.yml: the grid 'ablate' cannot be read "),
+        (
+            "ablate: {seeds: []}",
+            r"_compare.yml:\nablate.seeds: found \[\]\. ",
+        ),
+    ],
+)
+def test_a_grid_that_cannot_be_read_is_told_by_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, message: str
+) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.kedro]\npackage_name = 'x'\n")
+    write_grid(tmp_path / "conf/base", content)
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigurationError, match=message):
+        read_grid("ablate", AblateParameters)
 
 
 def test_outside_a_project_there_is_no_grid(

@@ -71,7 +71,7 @@ def read_grid(name: str, model: type[M]) -> M | None:
     listed = {file: text for file, text in texts.items() if f"\n{name}:" in f"\n{text}"}
     where = ", ".join(str(file.relative_to(project)) for file in listed)
     try:
-        merged = OmegaConf.merge(*map(OmegaConf.create, listed.values()))
+        merged = OmegaConf.merge({}, *map(OmegaConf.create, listed.values()))
         content = cast("dict[str, object]", OmegaConf.to_container(merged))
         return model.model_validate(content[name])
     except ValidationError as error:
