@@ -11,8 +11,13 @@ from tests.evaluation.answering import AnsweringPolicy
 
 from pivotrl_pipeline.environments.desk.environment import OrderDesk
 from pivotrl_pipeline.environments.skills import skill_families
+from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.evaluation.results import Suite
-from pivotrl_pipeline.evaluation.suites import EvaluationPlan, evaluate_policy
+from pivotrl_pipeline.evaluation.suites import (
+    EvaluationPlan,
+    evaluate_policy,
+    evaluate_validation,
+)
 from pivotrl_pipeline.parameters.ood_evaluation import OodEvaluationParameters
 
 FILE = Path(__file__).parents[2] / "conf/base/parameters_ood_evaluation.yml"
@@ -49,10 +54,14 @@ def test_without_tiers_only_what_is_out_of_domain_is_asked() -> None:
         max_prompt_tokens=64,
     )
 
-    results = evaluate_policy(AnsweringPolicy(str), "initial", OrderDesk(), plan)
+    policy = AnsweringPolicy(str)
+
+    results = evaluate_policy(policy, "initial", OrderDesk(), plan)
 
     assert {result.suite for result in results} == {Suite.OUT_OF_DOMAIN}
     assert [result.task for result in results] == list(skill_families())
+    with pytest.raises(ConfigurationError, match="no tasks to judge on"):
+        evaluate_validation(policy, "initial", OrderDesk(), plan, tasks_per_tier=2)
 
 
 def test_an_unknown_kind_of_suite_is_refused_with_a_near_one() -> None:

@@ -15,6 +15,7 @@ from pivotrl_pipeline.environments.skills import (
     score_skill_answer,
     skill_families,
 )
+from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.evaluation.answers import answer_greedily
 from pivotrl_pipeline.evaluation.harness_suite import evaluate_harness
 from pivotrl_pipeline.evaluation.reasoning_gym_suite import evaluate_reasoning_gym
@@ -68,7 +69,15 @@ def evaluate_validation(
     """Success on tasks that nothing is reported on and no training looks at.
 
     One result per task.
+
+    Raises:
+        ConfigurationError: If the plan has no tier, so that there are no tasks.
     """
+    if not plan.tiers:
+        raise ConfigurationError(
+            "ood_evaluation.tiers is empty, so there are no tasks to judge on; name a "
+            "tier, or judge on turns: judged_on: turns."
+        )
     seeds = take_seeds(SeedRange.TUNING, tasks_per_tier)
     return _evaluate_tasks(policy, name, environment, plan, seeds, Suite.VALIDATION)
 

@@ -131,8 +131,12 @@ def _extract_curve(
             "seconds": metrics.filter(like="seconds/").sum(axis=1).cumsum(),
         }
     )
-    start = {"num_updates": 0, "rollout_turns": 0, "profiling_turns": turns}
-    start |= {"seconds": 0.0}
+    start: dict[str, float] = {
+        "num_updates": 0,
+        "rollout_turns": 0,
+        "profiling_turns": turns,
+        "seconds": 0.0,
+    }
     curve = pd.concat([pd.DataFrame([start]), spent.loc[success.index]])
     return curve.assign(
         profiling_seconds=float(seconds),
