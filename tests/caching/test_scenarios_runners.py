@@ -1,5 +1,6 @@
 """All runners, in-memory data, failures, kills and concurrent runs."""
 
+import itertools
 import signal
 
 import pytest
@@ -287,3 +288,33 @@ def test_garbage_is_collected_again_when_nodes_run(
     )
 
     assert project.run(*options).ran[:2] == ["parse", "True"]
+
+
+def test_a_node_that_waits_for_a_worker_is_not_said_to_run(
+    fresh_project: Project,
+) -> None:
+    fresh_project.edit(
+        REGISTRY,
+        'Node(nodes.summarise, "scaled", "summary", name="summarise"),',
+        'Node(nodes.summarise, "scaled", "summary", name="summarise"),\n'
+        '                Node(nodes.parse, "raw", "more", name="more"),\n'
+        '                Node(nodes.parse, "raw", "most", name="most"),',
+    )
+    fresh_project.append(
+        "conf/base/catalog.yml",
+        "more: {type: json.JSONDataset, filepath: data/more.json}\n"
+        "most: {type: json.JSONDataset, filepath: data/most.json}\n",
+    )
+
+    result = fresh_project.run(
+        "--runner=ParallelRunner", "--runner-params=max_workers=2"
+    )
+
+    told = [
+        word
+        for word in (line.split()[0] for line in result.output.splitlines() if line)
+        if word in {"Running", "Finished"}
+    ]
+    running = list(itertools.accumulate(1 if w == "Running" else -1 for w in told))
+    assert len(told) == 12
+    assert max(running) <= 2

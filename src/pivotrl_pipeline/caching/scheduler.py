@@ -111,7 +111,7 @@ class Scheduler:
             running: dict[Future[float], Node] = {}
             while True:
                 self._decide_ready()
-                for node in self._launchable(1 if executor is None else None):
+                for node in self._launchable(_count_free(executor, len(running))):
                     task = self._task(node, runner, hook_manager, run_id, executor)
                     running[_submit(executor, task)] = node
                 if not running:
@@ -276,6 +276,15 @@ class Scheduler:
                 continue
             if all(self._states[c] not in _UNFINISHED for c in consumers):
                 self._catalog.release(name)
+
+
+def _count_free(executor: Executor | None, num_running: int) -> int | None:
+    """Workers that wait for a node, so that none is said to run while it queues;
+    ``None`` where the executor does not tell."""
+    if executor is None:
+        return 1
+    workers: int | None = getattr(executor, "_max_workers", None)
+    return None if workers is None else workers - num_running
 
 
 def _submit(executor: Executor | None, task: AtomicTask) -> Future[float]:
