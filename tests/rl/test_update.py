@@ -33,6 +33,7 @@ def run(
     verifier: ToyVerifier | None = None,
     policy: ToyPolicy | None = None,
     checkpoint_folder: Path | None = None,
+    code: str = "toy",
 ) -> TrainedPolicy:
     return update_policy(
         policy or ToyPolicy(make_model()),
@@ -41,7 +42,7 @@ def run(
         parameters,
         source_location="toy",
         verifier_settings="toy",
-        checkpoints=checkpoint_folder and CheckpointFolder(checkpoint_folder, "toy"),
+        checkpoints=checkpoint_folder and CheckpointFolder(checkpoint_folder, code),
     )
 
 
@@ -216,7 +217,7 @@ def test_a_finished_update_is_not_made_again(tmp_path: Path) -> None:
     assert is_equal(first, second)
 
 
-@pytest.mark.parametrize("change", ["parameters", "pivots", "weights"])
+@pytest.mark.parametrize("change", ["parameters", "pivots", "weights", "code"])
 def test_a_checkpoint_of_another_update_is_ignored(tmp_path: Path, change: str) -> None:
     run(make_parameters(num_updates=2), checkpoint_folder=tmp_path)
     seed = 1 if change == "parameters" else 0
@@ -228,6 +229,7 @@ def test_a_checkpoint_of_another_update_is_ignored(tmp_path: Path, change: str) 
         turns=turns,
         policy=policy,
         checkpoint_folder=tmp_path,
+        code="other" if change == "code" else "toy",
     )
 
     assert policy.num_calls == 2
