@@ -22,7 +22,8 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         ],
     )
     report = pd.DataFrame({"is_pivot": [True, False, True]})
-    return summary, report, pd.DataFrame({"rollout_turns": [128, 256]})
+    metrics = {"rollout_turns": [128, 256], "profiling_turns": [0, 0]}
+    return summary, report, pd.DataFrame(metrics)
 
 
 def test_run_summary_says_what_was_kept_spent_and_gained(
@@ -37,6 +38,17 @@ def test_run_summary_says_what_was_kept_spent_and_gained(
         "|---|---|--:|--:|--:|--:|--:|",
         "| in-domain | mean | 200 | 30.0% | 75.0% | +45.0 | +38.0 … +52.0 |",
     ]
+
+
+def test_actions_that_selected_pivots_again_are_told(
+    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
+) -> None:
+    summary, report, metrics = tables
+    again = metrics.assign(profiling_turns=[0, 4096])
+
+    text = render_run_summary(summary, report, again, confidence=0.95)
+
+    assert "256 sampled actions, 4,096 more to select pivots again." in text
 
 
 def test_screen_gets_the_suites_and_the_place_of_the_rest(

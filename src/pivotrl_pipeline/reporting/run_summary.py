@@ -64,10 +64,12 @@ def _describe_training(
     selection_report: pd.DataFrame, training_metrics: pd.DataFrame
 ) -> str:
     kept = int(selection_report["is_pivot"].sum())
-    turns = int(training_metrics["rollout_turns"].iloc[-1])
+    spent = training_metrics[["rollout_turns", "profiling_turns"]].iloc[-1]
+    turns, profiled = map(int, spent)
+    again = f", {profiled:,} more to select pivots again" if profiled else ""
     return (
         f"{kept:,} of {len(selection_report):,} turns are pivots; "
-        f"{len(training_metrics)} updates on {turns:,} sampled actions."
+        f"{len(training_metrics)} updates on {turns:,} sampled actions{again}."
     )
 
 
