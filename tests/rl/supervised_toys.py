@@ -14,6 +14,7 @@ PARAMETERS = SFTParameters(
     weight_decay=0.0,
     max_gradient_norm=1.0,
     tokens_per_forward=10_000,
+    gradient_checkpointing=False,
     validation_every=2,
     validation_tasks=0,
     validation_tier="short",

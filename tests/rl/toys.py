@@ -151,6 +151,7 @@ GRPO: dict[str, Any] = {
     "top_p": 1.0,
     "max_new_tokens": 2,
     "tokens_per_forward": 10_000,
+    "gradient_checkpointing": False,
     "validation_tier": "toy",
     "validation_tasks": 0,
     "keep": "last",

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pivotrl_pipeline.errors import ConfigurationError, describe_choices
+from pivotrl_pipeline.parameters.learner import LearnerParameters
 
 
 class ObjectiveParameters(BaseModel):
@@ -48,10 +49,9 @@ class ObjectiveParameters(BaseModel):
         return self
 
 
-class GRPOParameters(BaseModel):
+class GRPOParameters(LearnerParameters):
     """What updates share, whether they sample single actions or whole episodes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     section: ClassVar[str]
     """Where these values stand in the parameters."""
 
@@ -65,23 +65,12 @@ class GRPOParameters(BaseModel):
     """G, actions per pivot or episodes per task; with one every advantage is 0."""
     epochs_per_update: int = Field(ge=1)
     """Optimiser steps on one batch; from the second on the clipping acts."""
-    learning_rate: float = Field(gt=0)
-    """AdamW's, constant after the warm-up."""
-    warmup_updates: int = Field(ge=0)
-    """The learning rate rises linearly over this many updates."""
-    weight_decay: float = Field(ge=0)
-    """AdamW's."""
-    max_gradient_norm: float = Field(gt=0)
-    """Longer gradients are scaled down to this Euclidean norm."""
     temperature: float = Field(gt=0)
     """Of the distribution sampled from, and of the log-probabilities in the loss."""
     top_p: float = Field(gt=0, le=1)
     """Nucleus mass when sampling; 1 keeps the whole distribution."""
     max_new_tokens: int = Field(ge=1)
     """Tokens per action."""
-    tokens_per_forward: int = Field(ge=1)
-    """Tokens that go through the model at once when updating; bounds the memory and
-    does not change the gradient."""
     validation_tier: str
     """Of the environment that the trajectories name."""
     validation_tasks: int = Field(ge=0)
@@ -90,10 +79,6 @@ class GRPOParameters(BaseModel):
     keep: Literal["best", "last"]
     """Which weights become the trained policy: those that did best where they were
     measured (the initial ones included), or the last ones."""
-    checkpoint_every: int = Field(ge=1)
-    """Updates between two checkpoints; what a kill may cost."""
-    seed: int = Field(ge=0)
-    """Of the order of pivots or tasks; each sample derives its own from it."""
 
     @property
     def objective_parameters(self) -> ObjectiveParameters:

@@ -2,31 +2,20 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from pivotrl_pipeline.parameters.learner import LearnerParameters
 
 
-class SFTParameters(BaseModel):
+class SFTParameters(LearnerParameters):
     """Supervised fine-tuning on recorded turns."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     num_epochs: int = Field(ge=1)
     """How often each training turn is learnt from."""
     turns_per_update: int = Field(ge=1)
     """Turns in an update; the last one takes what is left."""
-    learning_rate: float = Field(gt=0)
-    """AdamW's, at the plateau."""
-    warmup_updates: int = Field(ge=0)
-    """The learning rate rises linearly over this many updates."""
     decay_rate: float = Field(ge=0, le=1)
     """Share of all updates, at the end, over which it falls linearly to zero."""
-    weight_decay: float = Field(ge=0)
-    """AdamW's."""
-    max_gradient_norm: float = Field(gt=0)
-    """Longer gradients are scaled down to this Euclidean norm."""
-    tokens_per_forward: int = Field(ge=1)
-    """Tokens that go through the model at once; bounds the memory and does not change
-    the gradient."""
     validation_every: int = Field(ge=1)
     """Updates between two measurements on the validation split."""
     validation_tasks: int = Field(ge=0)
@@ -40,7 +29,3 @@ class SFTParameters(BaseModel):
     keep: Literal["best", "last"]
     """Which weights become the trained policy: those with the lowest validation loss
     (the initial ones included), or the last ones."""
-    checkpoint_every: int = Field(ge=1)
-    """Updates between two checkpoints; what a kill may cost."""
-    seed: int = Field(ge=0)
-    """Of the order of trajectories in each epoch."""

@@ -4,12 +4,14 @@ Left out on purpose: dropout (off), mixed precision, more than one process.
 """
 
 import math
-from typing import TYPE_CHECKING, Protocol, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 from torch import Tensor
 
 from pivotrl_pipeline.errors import PolicyError
+from pivotrl_pipeline.parameters.learner import LearnerParameters
+from pivotrl_pipeline.rl.recomputation import recompute_activations
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -24,30 +26,11 @@ class LearnerState(TypedDict):
     optimizer: dict[str, object]
 
 
-class OptimizerParameters(Protocol):
-    """What a trainer's parameters say of its optimiser."""
-
-    @property
-    def learning_rate(self) -> float:
-        """AdamW's, at its highest."""
-        ...
-
-    @property
-    def weight_decay(self) -> float:
-        """AdamW's."""
-        ...
-
-    @property
-    def max_gradient_norm(self) -> float:
-        """Longer gradients are scaled down to this Euclidean norm."""
-        ...
-
-
 class ModelLearner:
     """A model that AdamW trains in place, in float32."""
 
     def __init__(
-        self, model: "PreTrainedModel", parameters: OptimizerParameters, *, name: str
+        self, model: "PreTrainedModel", parameters: LearnerParameters, *, name: str
     ) -> None:
         """Takes the model, in evaluation mode from here on.
 
@@ -55,8 +38,11 @@ class ModelLearner:
 
         Args:
             model: What is trained.
-            parameters: Learning rate, weight decay and the limit of the gradient.
+            parameters: Of the optimiser and of the memory that it may take.
             name: Of the parameters, as errors call them.
+
+        Raises:
+            PolicyError: If the model cannot compute its activations again.
         """
         self._model = model
         self._settings = parameters
@@ -66,6 +52,8 @@ class ModelLearner:
         module.eval()
         if model.dtype in HALF_PRECISION:
             module.float()
+        if parameters.gradient_checkpointing:
+            recompute_activations(model, name=name)
         self._trained = [p for p in model.parameters() if p.requires_grad]
         self._optimizer = torch.optim.AdamW(
             self._trained,
