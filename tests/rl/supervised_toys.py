@@ -15,6 +15,7 @@ PARAMETERS = SFTParameters(
     max_gradient_norm=1.0,
     tokens_per_forward=10_000,
     gradient_checkpointing=False,
+    lora_rank=0,
     validation_every=2,
     validation_tasks=0,
     validation_tier="short",

@@ -152,6 +152,7 @@ GRPO: dict[str, Any] = {
     "max_new_tokens": 2,
     "tokens_per_forward": 10_000,
     "gradient_checkpointing": False,
+    "lora_rank": 0,
     "validation_tier": "toy",
     "validation_tasks": 0,
     "keep": "last",

@@ -19,6 +19,9 @@ class LearnerParameters(BaseModel):
     gradient_checkpointing: bool
     """Whether a layer's activations are computed again in the backward pass instead of
     being kept: about a third more time for a fraction of the memory."""
+    lora_rank: int = Field(ge=0)
+    """Of the adapters that are trained beside frozen linear layers; 0 trains all
+    weights. The extra `lora` has what it takes."""
     tokens_per_forward: int = Field(ge=1)
     """Tokens that go through the model at once when updating; bounds the memory and
     does not change the gradient."""

@@ -36,7 +36,8 @@ class Progress:
     metrics: list[MetricsRow]
     """One row per update made."""
     best_weights: "dict[str, Tensor] | None"
-    """With the best score so far; None where the last weights are kept."""
+    """With the best score so far, of what is trained; None where the last weights are
+    kept."""
     best_num_updates: int
     """Updates that the best weights have seen."""
     best_score: float | None

@@ -11,7 +11,8 @@ correction for the sampler's arithmetic, mixed precision, more than one process.
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from pivotrl_pipeline.policies.forward import (
     count_unique_tokens,
 )
 from pivotrl_pipeline.policies.sharing import Sharing, find_sharing
+from pivotrl_pipeline.rl.adapters import without_adapters
 from pivotrl_pipeline.rl.batches import (
     UpdateBatch,
     WeightedGroup,
@@ -71,13 +73,15 @@ class Learner(ModelLearner):
     def __init__(self, model: "PreTrainedModel", parameters: GRPOParameters) -> None:
         """Takes the model as it is for the reference policy, and trains it in place.
 
-        Half-precision weights become float32.
+        Half-precision weights become float32. Where adapters are trained, the model
+        without them is the reference policy, and no copy is held.
         """
         super().__init__(model, parameters, name=parameters.section)
         self._parameters = parameters
         self._objective = parameters.objective_parameters
         self._reference: PreTrainedModel | None = None
-        if self._objective.kl_beta > 0:
+        self._has_reference = self._objective.kl_beta > 0
+        if self._has_reference and not self._has_adapters:
             self._reference = copy.deepcopy(model)
             self._reference.requires_grad_(False)
 
@@ -148,14 +152,22 @@ class Learner(ModelLearner):
 
     def _set_anchors(self, part: _Part, logprobs: list[Tensor], sums: _Sums) -> None:
         part.rollout_logprobs = [tensor.detach() for tensor in logprobs]
-        if self._reference is not None:
-            with torch.no_grad():
-                part.reference_logprobs = self._compute_logprobs(self._reference, part)
+        if self._has_reference:
+            with torch.no_grad(), self._open_reference() as reference:
+                part.reference_logprobs = self._compute_logprobs(reference, part)
         for group, tensor in zip(part.groups, part.rollout_logprobs, strict=True):
             sampled = [value for row in group.sampled_logprobs for value in row]
             learnt = tensor[_make_action_mask(group, tensor)]
             distances = (learnt - learnt.new_tensor(sampled)).abs()
             sums.mismatch += distances.sum().item()
+
+    @contextmanager
+    def _open_reference(self) -> "Iterator[PreTrainedModel]":
+        if self._reference is not None:
+            yield self._reference
+            return
+        with without_adapters(self._model):
+            yield self._model
 
     def _compute_logprobs(self, model: "PreTrainedModel", part: _Part) -> list[Tensor]:
         return compute_action_logprobs(
@@ -191,7 +203,7 @@ class Learner(ModelLearner):
             clip_rate=sums.num_clipped / sums.num_tokens,
             gradient_norm=math.fsum(sums.gradient_norms) / epochs,
             kl_policy_reference_k3=(
-                None if self._reference is None else sums.kl / sums.num_tokens
+                sums.kl / sums.num_tokens if self._has_reference else None
             ),
             logprob_mismatch=sums.mismatch * epochs / sums.num_tokens,
             num_forwarded_tokens=epochs * per_pass,

@@ -242,7 +242,7 @@ def _finish(
         )
     )
     return TrainedPolicy(
-        weights,
+        learner.complete(weights),
         source_location,
         tuple(progress.metrics),
         num_updates,
