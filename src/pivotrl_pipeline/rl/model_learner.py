@@ -47,7 +47,7 @@ class ModelLearner:
 
         Raises:
             ConfigurationError: If there are to be adapters and peft is missing.
-            PolicyError: If the model cannot compute its activations again.
+            PolicyError: If the model's layers do not allow what the parameters ask.
         """
         self._model = model
         self._settings = parameters
