@@ -44,7 +44,8 @@ def describe_arithmetic(model: "PreTrainedModel") -> str:
     """
     import torch
 
-    parts = [f"{name} {version(name)}" for name in ("numpy", "torch", "transformers")]
+    parts = [f"{name} {version(name)}" for name in ("numpy", "transformers")]
+    parts.append(f"torch {torch.__version__}")  # names the build, as metadata may not
     parts += [str(model.dtype), model.device.type]
     if model.device.type == "cpu":
         parts += [torch.backends.cpu.get_cpu_capability(), platform.machine()]

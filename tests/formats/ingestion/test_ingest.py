@@ -315,7 +315,7 @@ def test_what_json_cannot_hold_is_refused_by_name() -> None:
 
 
 def test_values_nested_too_deeply_are_a_refused_row() -> None:
-    deep = "[" * 1010 + "]" * 1010
+    deep = "[" * 100_000 + "]" * 100_000
     turn = '{"messages": [{"role": "assistant", "content": "a"}], "deep": %s}'
     rows = [RawRow("f", 1, "line", (turn % deep).encode()), _row()]
 
