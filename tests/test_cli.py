@@ -138,7 +138,8 @@ def test_wrong_names_of_options_are_told_with_the_nearest_right_ones(
 def test_a_grid_that_cannot_be_run_is_told_line_by_line(
     tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    (tmp_path / "pyproject.toml").symlink_to(PROJECT / "pyproject.toml")
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(PROJECT / name, tmp_path)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT / "src", tmp_path / "src", ignore=ignored)
     (tmp_path / "conf/local").mkdir(parents=True)
