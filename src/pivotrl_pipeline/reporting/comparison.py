@@ -44,74 +44,27 @@ def render_comparison(
     """
     against_initial = summary[summary["less"] == initial]
     against_others = summary[summary["less"] != initial]
-    interval = f"{confidence:.0%} interval"
     sections = [
         " ".join([MEANINGS[judged_on], *_name_left_out(left_out)]),
-        render_table(
+        _render_changes(
             "## Gained and kept, in points",
-            ["method", "suite", "task", "change", interval, "items", "seeds"],
+            "method",
             [describe_change(row, row["method"]) for row in _rows(against_initial)],
+            confidence,
         ),
-        render_table(
+        _render_changes(
             "## Apart, in points",
-            ["methods", "suite", "task", "change", interval, "items", "seeds"],
+            "methods",
             [
                 describe_change(row, f"{row['method']} less {row['less']}")
                 for row in _rows(against_others)
             ],
+            confidence,
         ),
-        render_table(
-            "## What a training cost (mean over seeds of the chosen variant)",
-            [
-                *("method", "settings", "rollout turns", "with profiling"),
-                *("updates", "tokens forwarded", "seconds", "with profiling"),
-            ],
-            _describe_costs(cells, against_initial),
-        ),
-        render_table(
-            "## Rollout turns and seconds to the same validation success",
-            [
-                *("success", "method", "turns", "with profiling"),
-                *("seconds", "with profiling"),
-            ],
-            [
-                [
-                    f"{row['level']:.1%}",
-                    str(row["method"]),
-                    *(_format_spent(row[name]) for name in SPENT),
-                ]
-                for row in _rows(turns)
-            ],
-        ),
-        render_table(
-            "## As training goes on (mean over seeds of the chosen variant)",
-            ["method", "updates", "rollout turns", "validation success"],
-            [
-                [
-                    str(row["method"]),
-                    f"{row['num_updates']:.0f}",
-                    f"{row['rollout_turns']:,.0f}",
-                    f"{row['validation_success']:.1%}",
-                ]
-                for row in _rows(sample_curves(curves))
-            ],
-        ),
-        render_table(
-            "## Every cell",
-            ["cell", "settings", "validation", "in-domain", "out-of-domain", "turns"],
-            [
-                [
-                    str(row["cell"]),
-                    str(row["settings"]),
-                    *(
-                        f"{row[name]:.1%}"
-                        for name in ("validation_success", "in_domain", "out_of_domain")
-                    ),
-                    f"{row['rollout_turns']:,}",
-                ]
-                for row in _rows(cells)
-            ],
-        ),
+        _render_costs(cells, against_initial),
+        _render_turns(turns),
+        _render_curves(curves),
+        _render_cells(cells),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -119,6 +72,14 @@ def render_comparison(
 def _name_left_out(methods: Sequence[str]) -> list[str]:
     names = ", ".join(methods)
     return [f"Left out, since they act in an environment: {names}."] if names else []
+
+
+def _render_changes(
+    title: str, subject: str, rows: Sequence[Sequence[str]], confidence: float
+) -> str:
+    interval = f"{confidence:.0%} interval"
+    header = [subject, "suite", "task", "change", interval, "items", "seeds"]
+    return render_table(title, header, rows)
 
 
 def describe_change(row: dict[str, object], title: object) -> list[str]:
@@ -137,7 +98,7 @@ def describe_change(row: dict[str, object], title: object) -> list[str]:
     ]
 
 
-def _describe_costs(cells: pd.DataFrame, changes: pd.DataFrame) -> list[list[str]]:
+def _render_costs(cells: pd.DataFrame, changes: pd.DataFrame) -> str:
     chosen = changes.drop_duplicates("method").set_index("method")["variant"]
     kept = cells[cells["variant"] == cells["method"].map(chosen)]
     rows = []
@@ -155,7 +116,67 @@ def _describe_costs(cells: pd.DataFrame, changes: pd.DataFrame) -> list[list[str
                 f"{means['seconds'] + means['profiling_seconds']:.0f}",
             ]
         )
-    return rows
+    return render_table(
+        "## What a training cost (mean over seeds of the chosen variant)",
+        [
+            *("method", "settings", "rollout turns", "with profiling"),
+            *("updates", "tokens forwarded", "seconds", "with profiling"),
+        ],
+        rows,
+    )
+
+
+def _render_turns(turns: pd.DataFrame) -> str:
+    return render_table(
+        "## Rollout turns and seconds to the same validation success",
+        [
+            *("success", "method", "turns", "with profiling"),
+            *("seconds", "with profiling"),
+        ],
+        [
+            [
+                f"{row['level']:.1%}",
+                str(row["method"]),
+                *(_format_spent(row[name]) for name in SPENT),
+            ]
+            for row in _rows(turns)
+        ],
+    )
+
+
+def _render_curves(curves: pd.DataFrame) -> str:
+    return render_table(
+        "## As training goes on (mean over seeds of the chosen variant)",
+        ["method", "updates", "rollout turns", "validation success"],
+        [
+            [
+                str(row["method"]),
+                f"{row['num_updates']:.0f}",
+                f"{row['rollout_turns']:,.0f}",
+                f"{row['validation_success']:.1%}",
+            ]
+            for row in _rows(sample_curves(curves))
+        ],
+    )
+
+
+def _render_cells(cells: pd.DataFrame) -> str:
+    return render_table(
+        "## Every cell",
+        ["cell", "settings", "validation", "in-domain", "out-of-domain", "turns"],
+        [
+            [
+                str(row["cell"]),
+                str(row["settings"]),
+                *(
+                    f"{row[name]:.1%}"
+                    for name in ("validation_success", "in_domain", "out_of_domain")
+                ),
+                f"{row['rollout_turns']:,}",
+            ]
+            for row in _rows(cells)
+        ],
+    )
 
 
 def render_table(
