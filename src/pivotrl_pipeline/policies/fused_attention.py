@@ -80,9 +80,8 @@ class CPUFlash:
         scale: float,
     ) -> Gradients:
         """The block's terms of the gradients of queries, keys and values."""
-        repeats = queries.shape[1] // block.keys.shape[1]
         backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
-        grad_queries, grad_keys, grad_values = backward(
+        grad_queries, *grads = backward(
             grad,
             queries,
             *repeat_heads(block, queries.shape[1]),
@@ -93,11 +92,7 @@ class CPUFlash:
             attn_mask=block.mask,
             scale=scale,
         )
-        return (
-            grad_queries,
-            sum_repeats(grad_keys, repeats),
-            sum_repeats(grad_values, repeats),
-        )
+        return grad_queries, *sum_repeats(block, *grads)
 
 
 class GPUFlash:
@@ -127,10 +122,9 @@ class GPUFlash:
         scale: float,
     ) -> Gradients:
         """The block's terms of the gradients of queries, keys and values."""
-        repeats = queries.shape[1] // block.keys.shape[1]
         unused = torch.zeros(2, dtype=torch.uint64, device=queries.device)
         backward = torch.ops.aten._scaled_dot_product_flash_attention_backward
-        grad_queries, grad_keys, grad_values = backward(
+        grad_queries, *grads = backward(
             grad.contiguous(),
             queries,
             *repeat_heads(block, queries.shape[1]),
@@ -146,11 +140,7 @@ class GPUFlash:
             unused,
             scale=scale,
         )
-        return (
-            grad_queries,
-            sum_repeats(grad_keys, repeats),
-            sum_repeats(grad_values, repeats),
-        )
+        return grad_queries, *sum_repeats(block, *grads)
 
 
 _CPU_FLASH, _GPU_FLASH = CPUFlash(), GPUFlash()

@@ -69,12 +69,7 @@ def attend_plainly_backward(
             grad_scores = grad_scores * slope
         grad_queries.append(grad_scores @ keys.to(wide))
         grad_keys += grad_scores.mT @ queries[:, :, rows].to(wide)
-    repeats = queries.shape[1] // block.keys.shape[1]
-    return (
-        torch.cat(grad_queries, dim=2),
-        sum_repeats(grad_keys, repeats),
-        sum_repeats(grad_values, repeats),
-    )
+    return torch.cat(grad_queries, dim=2), *sum_repeats(block, grad_keys, grad_values)
 
 
 def _score(
@@ -113,10 +108,15 @@ def repeat_heads(block: Block, num_heads: int) -> tuple[torch.Tensor, torch.Tens
     )
 
 
-def sum_repeats(grad: torch.Tensor, repeats: int) -> torch.Tensor:
-    """Over the heads that share a key head: the inverse of repeating it."""
-    batch, heads, tokens, dim = grad.shape
-    return grad.view(batch, heads // repeats, repeats, tokens, dim).sum(2)
+def sum_repeats(
+    block: Block, grad_keys: torch.Tensor, grad_values: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gradients of the block's keys and values from those of `repeat_heads`."""
+    shape = (block.keys.shape[1], -1)
+    return (
+        grad_keys.unflatten(1, shape).sum(2),
+        grad_values.unflatten(1, shape).sum(2),
+    )
 
 
 def _split_queries(queries: torch.Tensor, keys: torch.Tensor) -> list[slice]:
