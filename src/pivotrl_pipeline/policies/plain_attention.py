@@ -112,11 +112,13 @@ def sum_repeats(
     block: Block, grad_keys: torch.Tensor, grad_values: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Gradients of the block's keys and values from those of `repeat_heads`."""
-    shape = (block.keys.shape[1], -1)
-    return (
-        grad_keys.unflatten(1, shape).sum(2),
-        grad_values.unflatten(1, shape).sum(2),
-    )
+    num_heads = block.keys.shape[1]
+
+    def add(grad: torch.Tensor) -> torch.Tensor:
+        batch, repeated, tokens, dim = grad.shape
+        return grad.view(batch, num_heads, repeated // num_heads, tokens, dim).sum(2)
+
+    return add(grad_keys), add(grad_values)
 
 
 def _split_queries(queries: torch.Tensor, keys: torch.Tensor) -> list[slice]:
