@@ -51,8 +51,12 @@ def test_settings_that_cannot_work_are_named_together_before_any_node_runs(
     ("parameter", "message"),
     [
         ("pivot_selection.strategy=lowmean", "'all', 'mixed' or 'low_mean'"),
-        ("rl_update.objective=papr", "Did you mean 'paper'?"),
-        ("rl_update.grop_size=8", "Extra inputs are not permitted"),
+        ("rl_update.objective=papr", r"Did you mean 'paper'\?"),
+        (
+            "rl_update.grop_size=8",
+            r"'rl_update': .*\s+There is no parameter 'grop_size'; choose from: .*"
+            r"Did you mean 'group_size'\?",
+        ),
     ],
 )
 def test_wrong_names_are_refused_with_the_right_ones(
@@ -61,7 +65,7 @@ def test_wrong_names_are_refused_with_the_right_ones(
     result = _run(tmp_path, f"--params={parameter}")
 
     assert result.returncode == 1
-    assert message in result.stderr
+    assert re.search(message, result.stderr), result.stderr
 
 
 def test_a_grid_is_not_changed_by_params_that_its_cells_would_not_follow(

@@ -2,17 +2,12 @@
 
 from typing import Annotated, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from pivotrl_pipeline.errors import describe_choices
+from pivotrl_pipeline.parameters.base import FrozenParameters
 
 Share: TypeAlias = Annotated[float, Field(gt=0, le=1)]
-
-
-class FrozenParameters(BaseModel):
-    """Frozen; an unknown key is an error with its name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def known_kind(what: str, union: object) -> BeforeValidator:

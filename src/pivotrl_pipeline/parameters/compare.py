@@ -2,14 +2,13 @@
 
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from pivotrl_pipeline.errors import ConfigurationError, describe_choices
+from pivotrl_pipeline.errors import ConfigurationError
+from pivotrl_pipeline.parameters.base import FrozenParameters, check_keys
 from pivotrl_pipeline.parameters.e2e import E2EParameters
 from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
 from pivotrl_pipeline.parameters.sft import SFTParameters
-
-_FROZEN = ConfigDict(frozen=True, extra="forbid")
 
 Trainer: TypeAlias = Literal["sft", "rl_update", "e2e"]
 JudgedOn: TypeAlias = Literal["tasks", "turns"]
@@ -23,17 +22,15 @@ _TURNS_BY_TRAINER: dict[Trainer, tuple[str | None, ...]] = {
     "rl_update": ("pivots",),
     "e2e": (None,),
 }
-_PARAMETERS_BY_TRAINER: dict[Trainer, type[BaseModel]] = {
+_PARAMETERS_BY_TRAINER: dict[Trainer, type[FrozenParameters]] = {
     "sft": SFTParameters,
     "rl_update": RLUpdateParameters,
     "e2e": E2EParameters,
 }
 
 
-class MethodParameters(BaseModel):
+class MethodParameters(FrozenParameters):
     """One way to train, tried in several variants."""
-
-    model_config = _FROZEN
 
     trainer: Trainer
     """The pipeline whose node trains."""
@@ -57,15 +54,14 @@ class MethodParameters(BaseModel):
 
     @model_validator(mode="after")
     def _check_names(self) -> "MethodParameters":
+        model = _PARAMETERS_BY_TRAINER[self.trainer]
         for variant in self.variants:
-            check_settings(self.trainer, {**self.settings, **variant})
+            check_keys([*self.settings, *variant], model)
         return self
 
 
-class CompareParameters(BaseModel):
+class CompareParameters(FrozenParameters):
     """Methods side by side."""
-
-    model_config = _FROZEN
 
     seeds: tuple[int, ...] = Field(min_length=1)
     """Each cell is trained once per seed."""
@@ -115,10 +111,8 @@ class CompareParameters(BaseModel):
         return self
 
 
-class AblateParameters(BaseModel):
+class AblateParameters(FrozenParameters):
     """Verifiers crossed with selections."""
-
-    model_config = _FROZEN
 
     seeds: tuple[int, ...] = Field(min_length=1)
     """Each cell is trained once per seed."""
@@ -133,19 +127,5 @@ class AblateParameters(BaseModel):
 
     @model_validator(mode="after")
     def _check_names(self) -> "AblateParameters":
-        check_settings("rl_update", self.settings)
+        check_keys(self.settings, RLUpdateParameters)
         return self
-
-
-def check_settings(trainer: Trainer, settings: Settings) -> None:
-    """Refuses names that the trainer's parameters do not have.
-
-    Raises:
-        ConfigurationError: Names the choices.
-    """
-    fields = _PARAMETERS_BY_TRAINER[trainer].model_fields
-    for name in settings:
-        if name not in fields:
-            raise ConfigurationError(
-                f"{trainer} has no parameter {name!r}; {describe_choices(name, fields)}"
-            )

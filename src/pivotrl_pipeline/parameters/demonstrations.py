@@ -1,12 +1,12 @@
 """Parameters of the pipeline that writes the order desk's trajectories."""
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt
+
+from pivotrl_pipeline.parameters.base import FrozenParameters
 
 
-class DemonstrationsParameters(BaseModel):
+class DemonstrationsParameters(FrozenParameters):
     """How many tasks the expert does."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     num_tasks_by_tier: dict[str, NonNegativeInt] = Field(min_length=1)
     """Of each tier of the desk: ``short`` takes 2 to 6 turns, ``long`` 8 to 16."""

@@ -1,12 +1,10 @@
 """Parameters of the `export` pipeline."""
 
-from pydantic import BaseModel, ConfigDict
+from pivotrl_pipeline.parameters.base import FrozenParameters
 
 
-class ExportParameters(BaseModel):
+class ExportParameters(FrozenParameters):
     """What the files for other trainers must name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     nemo_gym_agent: str
     """Agent of NeMo-Gym's server configuration; stands in each row's ``agent_ref``."""

@@ -1,12 +1,12 @@
 """Parameters of the `ingestion` pipeline."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from pivotrl_pipeline.parameters.base import FrozenParameters
 
 
-class IngestionParameters(BaseModel):
+class IngestionParameters(FrozenParameters):
     """How raw rows become trajectories and candidates."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: str
     """A format of `pivotrl_pipeline.formats`; `detect`: the first row decides."""

@@ -1,12 +1,12 @@
 """Parameters that all trainers share."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from pivotrl_pipeline.parameters.base import FrozenParameters
 
 
-class LearnerParameters(BaseModel):
+class LearnerParameters(FrozenParameters):
     """How weights are changed, whatever they learn from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     learning_rate: float = Field(gt=0)
     """AdamW's, at its highest."""

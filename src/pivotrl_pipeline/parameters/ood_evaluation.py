@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from pivotrl_pipeline.errors import ConfigurationError
-from pivotrl_pipeline.parameters.comparators import FrozenParameters, known_kind
+from pivotrl_pipeline.parameters.base import FrozenParameters
+from pivotrl_pipeline.parameters.comparators import known_kind
 
 
 class ReasoningGymSuite(FrozenParameters):
@@ -49,10 +50,8 @@ SuiteParameters: TypeAlias = Annotated[
 ]
 
 
-class OodEvaluationParameters(BaseModel):
+class OodEvaluationParameters(FrozenParameters):
     """What is asked of the initial and of the trained policy, greedily."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tiers: tuple[str, ...]
     """Tiers of the order desk; each is a task of the in-domain suite."""

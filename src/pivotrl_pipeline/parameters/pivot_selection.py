@@ -2,15 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
 from pivotrl_pipeline.errors import ConfigurationError
+from pivotrl_pipeline.parameters.base import FrozenParameters
 
 
-class PivotSelectionParameters(BaseModel):
+class PivotSelectionParameters(FrozenParameters):
     """Which candidates become pivots (paper, Eq. 5)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     strategy: Literal["all", "mixed", "low_mean"]
     """`all`: every training turn; `mixed`: variance > 0; `low_mean`: variance > 0 and

@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from pivotrl_pipeline.parameters.base import FrozenParameters
 
 
-class PolicyParameters(BaseModel):
+class PolicyParameters(FrozenParameters):
     """How a policy is loaded, and how much of the machine it may take."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """`auto` is cuda where there is one, else cpu."""

@@ -1,8 +1,6 @@
 """Parameters of the pipeline that makes the policy in the box."""
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -10,13 +8,11 @@ from pydantic import (
     PositiveInt,
 )
 
-_FROZEN = ConfigDict(frozen=True, extra="forbid")
+from pivotrl_pipeline.parameters.base import FrozenParameters
 
 
-class TokenizerParameters(BaseModel):
+class TokenizerParameters(FrozenParameters):
     """The tokenizer."""
-
-    model_config = _FROZEN
 
     num_documents: PositiveInt
     """Documents whose words are counted."""
@@ -24,10 +20,8 @@ class TokenizerParameters(BaseModel):
     """Occurrences that make a word a token."""
 
 
-class ModelParameters(BaseModel):
+class ModelParameters(FrozenParameters):
     """The network."""
-
-    model_config = _FROZEN
 
     num_layers: PositiveInt
     """Transformer blocks."""
@@ -43,10 +37,8 @@ class ModelParameters(BaseModel):
     """Longest sequence that the configuration declares."""
 
 
-class NoiseParameters(BaseModel):
+class NoiseParameters(FrozenParameters):
     """How transcripts differ from the expert's."""
-
-    model_config = _FROZEN
 
     temptation_scale: NonNegativeFloat
     """Factor on the rates of systematic mistakes."""
@@ -58,10 +50,8 @@ class NoiseParameters(BaseModel):
     """Share of calls with a faulty or needless call before them."""
 
 
-class StageParameters(BaseModel):
+class StageParameters(FrozenParameters):
     """One stage of the curriculum."""
-
-    model_config = _FROZEN
 
     num_documents: PositiveInt
     """Documents, each seen once."""
@@ -75,10 +65,8 @@ class StageParameters(BaseModel):
     ``look_up``."""
 
 
-class OptimizerParameters(BaseModel):
+class OptimizerParameters(FrozenParameters):
     """The updates."""
-
-    model_config = _FROZEN
 
     matrix_learning_rate: PositiveFloat
     """Of Muon, at the plateau."""
@@ -98,10 +86,8 @@ class OptimizerParameters(BaseModel):
     """Matrix products in bfloat16; weights stay in float32."""
 
 
-class PretrainParameters(BaseModel):
+class PretrainParameters(FrozenParameters):
     """All of it."""
-
-    model_config = _FROZEN
 
     seed: NonNegativeInt
     """Of the first weights and of the order of batches."""

@@ -2,16 +2,15 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from pivotrl_pipeline.errors import ConfigurationError, describe_choices
+from pivotrl_pipeline.parameters.base import FrozenParameters
 from pivotrl_pipeline.parameters.learner import LearnerParameters
 
 
-class ObjectiveParameters(BaseModel):
+class ObjectiveParameters(FrozenParameters):
     """The choices behind the word GRPO that engines disagree on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     baseline: Literal["group_mean", "leave_one_out"]
     """What a reward is compared with: the mean of its group, or of the others in it."""

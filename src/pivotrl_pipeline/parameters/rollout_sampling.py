@@ -1,14 +1,13 @@
 """Parameters of the `rollout_sampling` pipeline."""
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from pivotrl_pipeline.errors import ConfigurationError
+from pivotrl_pipeline.parameters.base import FrozenParameters
 
 
-class RolloutSamplingParameters(BaseModel):
+class RolloutSamplingParameters(FrozenParameters):
     """How the frozen initial policy is sampled at every candidate."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     num_rollouts: int
     """K, actions per candidate; at least 2."""

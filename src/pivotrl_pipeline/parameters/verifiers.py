@@ -33,9 +33,9 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, JsonValue
 
+from pivotrl_pipeline.parameters.base import FrozenParameters
 from pivotrl_pipeline.parameters.comparators import (
     ArgumentRule,
-    FrozenParameters,
     MessageRule,
     Share,
     StringComparatorParameters,
