@@ -3,6 +3,7 @@
 import inspect
 import pickle
 import typing
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,8 @@ def test_a_node_function_keeps_its_name_and_its_hints_and_travels(
     assert function.__name__ == "describe"
     assert function.__doc__ == "What it was given."
     assert typing.get_type_hints(function)["parameters"] is PivotSelectionParameters
-    again = pickle.loads(pickle.dumps(function))
+    again = pickle.loads(ForkingPickler.dumps(function))
+    assert again.__name__ == "describe"
     arguments = {"turns": "t", "parameters": PARAMETERS}
     assert again(**arguments) == function(**arguments)
 

@@ -85,6 +85,13 @@ def read_grid(name: str, model: type[M]) -> M | None:
         ) from error
 
 
+class _Bound(partial[T]):
+    """Keeps its name in worker processes.
+
+    What multiprocessing pickles of a plain partial is its function and arguments alone.
+    """
+
+
 def with_settings(
     function: Callable[..., T], **changes: Settings | None
 ) -> Callable[..., T]:
@@ -99,7 +106,7 @@ def with_settings(
     settings = {name: each for name, each in changes.items() if each}
     if not settings:
         return function
-    bound = update_wrapper(partial(_call_with_settings, function, settings), function)
+    bound = update_wrapper(_Bound(_call_with_settings, function, settings), function)
     # Kedro pairs inputs with annotations by the order of the arguments.
     bound.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return bound
@@ -121,7 +128,7 @@ def bind(function: Callable[..., T], **values: object) -> Callable[..., T]:
     Name, docstring and annotations stay, since Kedro reads them; the fixed arguments
     leave the signature.
     """
-    bound = update_wrapper(partial(function, **values), function)
+    bound = update_wrapper(_Bound(function, **values), function)
     signature = inspect.signature(function)
     free = [p for name, p in signature.parameters.items() if name not in values]
     bound.__signature__ = signature.replace(parameters=free)  # type: ignore[attr-defined]
