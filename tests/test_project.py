@@ -6,8 +6,11 @@ import typing
 from pathlib import Path
 
 import pytest
+from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+
+from pivotrl_pipeline.pipelines import cells
 
 PROJECT = Path(__file__).parents[1]
 
@@ -15,8 +18,6 @@ PROJECT = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def registered() -> dict[str, object]:
     bootstrap_project(PROJECT)
-    from kedro.framework.project import pipelines
-
     return dict(pipelines)
 
 
@@ -55,6 +56,30 @@ def test_every_dataset_is_declared_and_every_entry_used(
     # grid.cell.table: a pattern for each table, and none that nobody writes
     tables = {name.rpartition(".")[2] for name in in_cells}
     assert {name.rpartition(".")[2] for name in patterns} == tables
+
+
+def test_grids_are_those_of_the_session_that_was_opened_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells, "_run_folders", ())
+    monkeypatch.delenv("KEDRO_ENV", raising=False)
+    (tmp_path / "base").symlink_to(PROJECT / "conf/base")
+    for environment, seed in (("local", 5), ("other", 7)):
+        (tmp_path / environment).mkdir()
+        grid = f"compare: {{seeds: [{seed}]}}\n"
+        (tmp_path / environment / "parameters_compare.yml").write_text(grid)
+    bootstrap_project(PROJECT)
+
+    seeds = []
+    for env in ("other", None):
+        with KedroSession.create(
+            PROJECT, env=env, conf_source=str(tmp_path)
+        ) as session:
+            session.load_context()
+        names = {node.namespace or "" for node in pipelines["compare"].nodes}
+        seeds.append({n.rpartition("_")[2] for n in names if "_seed_" in n})
+
+    assert seeds == [{"7"}, {"5"}]
 
 
 def test_node_names_are_function_names(registered: dict) -> None:

@@ -1,9 +1,10 @@
 """Project settings of Kedro."""
 
-import os
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
 
 from pivotrl_pipeline.caching.session import CachingSession
 from pivotrl_pipeline.caching.viz import viz_hooks
@@ -14,18 +15,28 @@ GRIDS = ("compare", "ablate")
 
 
 class GridHook:
-    """Pipelines listed in YAML depend on ``--env``, which Kedro does not tell them."""
+    """Pipelines listed in YAML depend on ``--env`` and ``--conf-source``.
+
+    Kedro does not tell them.
+    """
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
-        """Says it as ``kedro ipython --env`` does, to worker processes too.
+        """Says where the run's configuration is.
 
         Raises:
             ConfigurationError: If a runtime parameter is a grid's: its cells would stay
                 those of the YAML files.
         """
-        if context.env:
-            os.environ["KEDRO_ENV"] = context.env
+        from pivotrl_pipeline.pipelines.cells import read_grids_from
+
+        loader = context.config_loader
+        source = Path(loader.conf_source)
+        environments = (loader.base_env, loader.env or loader.default_run_env)
+        folders = tuple(source / each for each in environments)
+        # Grids cannot be read out of an archive: then they are the project's.
+        if read_grids_from(folders if source.is_dir() else ()):
+            pipelines.configure(f"{context._package_name}.pipeline_registry")
         for grid in sorted({*GRIDS} & {*(context._runtime_params or {})}):
             raise ConfigurationError(
                 f"--params changes {grid!r}, which lists the cells of a grid and is "

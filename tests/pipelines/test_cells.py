@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.compare import AblateParameters, CompareParameters
 from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
+from pivotrl_pipeline.pipelines import cells
 from pivotrl_pipeline.pipelines.cells import Cell, bind, read_grid, with_settings
 from pivotrl_pipeline.pipelines.compare.pipeline import list_cells
 
@@ -36,6 +37,11 @@ GRID = {
     "fresh_seed": 9,
     "methods": {"sft": SFT},
 }
+
+
+@pytest.fixture(autouse=True)
+def _no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "_run_folders", ())
 
 
 def describe(

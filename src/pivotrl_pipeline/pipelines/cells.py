@@ -48,10 +48,26 @@ class Cell:
         return f"{self.method}_{self.variant}_seed_{self.seed}"
 
 
+_run_folders: tuple[Path, ...] = ()
+
+
+def read_grids_from(folders: tuple[Path, ...]) -> bool:
+    """Says which folders the configuration of the run is in, base first.
+
+    Returns:
+        Whether they are others than before, so that grids must be read again.
+    """
+    global _run_folders
+    is_new = folders != _run_folders
+    _run_folders = folders
+    return is_new
+
+
 def read_grid(name: str, model: type[M]) -> M | None:
     """A grid as the parameters of ``base`` and the run's environment list it.
 
-    They are merged as Kedro merges them, ``local`` standing for no environment.
+    They are merged as Kedro merges them. Where there is no run, they are the project's,
+    ``local`` standing for no environment.
 
     Returns:
         None outside a Kedro project, where there is nothing to read.
@@ -59,17 +75,16 @@ def read_grid(name: str, model: type[M]) -> M | None:
     Raises:
         ConfigurationError: If the grid is not listed, or cannot be run.
     """
-    project = find_kedro_project(Path.cwd())
-    if project is None:
+    folders = _run_folders or _project_folders()
+    if not folders:
         return None
-    environments = ("base", os.environ.get("KEDRO_ENV", "local"))
     texts = {
         file: file.read_text()
-        for each in environments
-        for file in sorted((Path(project) / "conf" / each).glob("parameters*.yml"))
+        for folder in folders
+        for file in sorted(folder.glob("parameters*.yml"))
     }
     listed = {file: text for file, text in texts.items() if f"\n{name}:" in f"\n{text}"}
-    where = ", ".join(str(file.relative_to(project)) for file in listed)
+    where = ", ".join(map(_shown, listed)) or _shown(folders[0] / "parameters*.yml")
     try:
         merged = OmegaConf.merge({}, *map(OmegaConf.create, listed.values()))
         content = cast("dict[str, object]", OmegaConf.to_container(merged))
@@ -79,10 +94,23 @@ def read_grid(name: str, model: type[M]) -> M | None:
         raise ConfigurationError(message) from error
     except (YAMLError, OmegaConfBaseException, KeyError) as error:
         raise ConfigurationError(
-            f"{where or 'conf/base/parameters*.yml'}: the grid {name!r} cannot be read "
-            f"({error}); expected `{name}:` with the parameters of "
-            f"{model.__name__}."
+            f"{where}: the grid {name!r} cannot be read ({error}); expected `{name}:` "
+            f"with the parameters of {model.__name__}."
         ) from error
+
+
+def _project_folders() -> tuple[Path, ...]:
+    project = find_kedro_project(Path.cwd())
+    if project is None:
+        return ()
+    environments = ("base", os.environ.get("KEDRO_ENV", "local"))
+    return tuple(Path(project) / "conf" / each for each in environments)
+
+
+def _shown(path: Path) -> str:
+    return str(
+        path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    )
 
 
 class _Bound(partial[T]):
