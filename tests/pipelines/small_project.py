@@ -12,7 +12,10 @@ from kedro.io import DataCatalog
 from pivotrl_pipeline.parameters.compare import AblateParameters, CompareParameters
 from pivotrl_pipeline.parameters.e2e import E2EParameters
 from pivotrl_pipeline.parameters.ingestion import IngestionParameters
-from pivotrl_pipeline.parameters.ood_evaluation import OodEvaluationParameters
+from pivotrl_pipeline.parameters.ood_evaluation import (
+    EvaluationSummaryParameters,
+    OodEvaluationParameters,
+)
 from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
 from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
@@ -51,6 +54,7 @@ _MODELS = {
     "ablate": AblateParameters,
     "compare": CompareParameters,
     "e2e": E2EParameters,
+    "evaluation_summary": EvaluationSummaryParameters,
     "ingestion": IngestionParameters,
     "ood_evaluation": OodEvaluationParameters,
     "pivot_selection": PivotSelectionParameters,

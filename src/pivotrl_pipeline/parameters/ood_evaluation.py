@@ -65,14 +65,6 @@ class OodEvaluationParameters(FrozenParameters):
     """Tokens per action or answer."""
     max_prompt_tokens: int = Field(ge=1)
     """An episode whose history grows longer ends there, unsolved."""
-    confidence: float = Field(gt=0, lt=1)
-    """Of the paired bootstrap interval."""
-    num_resamples: int = Field(ge=100)
-    """Bootstrap resamples of the items."""
-    seed: int = Field(ge=0)
-    """Of the bootstrap."""
-    report_folder: str
-    """Where `run_summary` goes, to be named at the end of a run."""
 
     @model_validator(mode="after")
     def _check_that_something_is_asked(self) -> Self:
@@ -82,3 +74,16 @@ class OodEvaluationParameters(FrozenParameters):
                 "items_per_skill is 0; name a tier or a suite, or ask for items."
             )
         return self
+
+
+class EvaluationSummaryParameters(FrozenParameters):
+    """How answers are summed up; no policy is asked again for it."""
+
+    confidence: float = Field(gt=0, lt=1)
+    """Of the paired bootstrap intervals."""
+    num_resamples: int = Field(ge=100)
+    """Bootstrap resamples of the items."""
+    seed: int = Field(ge=0)
+    """Of the bootstrap."""
+    report_folder: str
+    """Where `run_summary` goes, to be named at the end of a run."""

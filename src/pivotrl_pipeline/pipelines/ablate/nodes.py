@@ -7,7 +7,7 @@ import pandas as pd
 from pivotrl_pipeline.evaluation import comparison
 from pivotrl_pipeline.evaluation.results import Suite
 from pivotrl_pipeline.parameters.compare import AblateParameters
-from pivotrl_pipeline.parameters.ood_evaluation import OodEvaluationParameters
+from pivotrl_pipeline.parameters.ood_evaluation import EvaluationSummaryParameters
 from pivotrl_pipeline.pipelines.cells import Cell
 from pivotrl_pipeline.pipelines.ood_evaluation.nodes import INITIAL
 from pivotrl_pipeline.reporting import ablation as reporting
@@ -17,7 +17,7 @@ CHANGE, INTERACTION = "change", "interaction"
 
 def contrast_ablation(
     ablation_results: pd.DataFrame,
-    evaluation: OodEvaluationParameters,
+    evaluation: EvaluationSummaryParameters,
     parameters: AblateParameters,
     *,
     cells: tuple[Cell, ...],

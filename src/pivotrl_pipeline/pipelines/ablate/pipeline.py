@@ -68,7 +68,7 @@ def _make_selection_pipeline(verifier: str, strategy: str) -> Pipeline:
 def _make_contrast_node(cells: tuple[Cell, ...]) -> Node:
     return Node(
         func=bind(contrast_ablation, cells=cells),
-        inputs=["ablation_results", "params:ood_evaluation", "params:ablate"],
+        inputs=["ablation_results", "params:evaluation_summary", "params:ablate"],
         outputs=["ablation_summary", "ablation_report", "ablation_figure"],
         name="contrast_ablation",
     )

@@ -5,7 +5,10 @@ import pandas as pd
 from pivotrl_pipeline.evaluation import comparison, suites
 from pivotrl_pipeline.evaluation.results import Suite
 from pivotrl_pipeline.parameters.compare import CompareParameters, JudgedOn
-from pivotrl_pipeline.parameters.ood_evaluation import OodEvaluationParameters
+from pivotrl_pipeline.parameters.ood_evaluation import (
+    EvaluationSummaryParameters,
+    OodEvaluationParameters,
+)
 from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.pipelines.cells import Cell
 from pivotrl_pipeline.pipelines.ood_evaluation.nodes import INITIAL, make_plan
@@ -156,7 +159,7 @@ def _count(metrics: pd.DataFrame, column: str) -> pd.Series:
 def compare_methods(
     comparison_results: pd.DataFrame,
     comparison_cells: pd.DataFrame,
-    evaluation: OodEvaluationParameters,
+    evaluation: EvaluationSummaryParameters,
     parameters: CompareParameters,
 ) -> pd.DataFrame:
     """`comparison_summary`: each method less the initial policy, the first less each.
@@ -201,7 +204,7 @@ def report_comparison(
     comparison_summary: pd.DataFrame,
     comparison_cells: pd.DataFrame,
     comparison_curves: pd.DataFrame,
-    evaluation: OodEvaluationParameters,
+    evaluation: EvaluationSummaryParameters,
     parameters: CompareParameters,
 ) -> tuple[pd.DataFrame, str, object]:
     """`comparison_turns`, `comparison_report` and `comparison_curves_figure`."""

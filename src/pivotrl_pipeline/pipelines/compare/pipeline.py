@@ -76,7 +76,7 @@ def _make_closing_nodes() -> list[Node]:
             func=compare_methods,
             inputs=[
                 *("comparison_results", "comparison_cells"),
-                *("params:ood_evaluation", "params:compare"),
+                *("params:evaluation_summary", "params:compare"),
             ],
             outputs="comparison_summary",
             name="compare_methods",
@@ -85,7 +85,7 @@ def _make_closing_nodes() -> list[Node]:
             func=report_comparison,
             inputs=[
                 *("comparison_summary", "comparison_cells", "comparison_curves"),
-                *("params:ood_evaluation", "params:compare"),
+                *("params:evaluation_summary", "params:compare"),
             ],
             outputs=[
                 *("comparison_turns", "comparison_report", "comparison_curves_figure"),

@@ -6,7 +6,10 @@ from pivotrl_pipeline.environments.desk.environment import OrderDesk
 from pivotrl_pipeline.evaluation import suites
 from pivotrl_pipeline.evaluation.suites import EvaluationPlan
 from pivotrl_pipeline.evaluation.summary import summarise_results
-from pivotrl_pipeline.parameters.ood_evaluation import OodEvaluationParameters
+from pivotrl_pipeline.parameters.ood_evaluation import (
+    EvaluationSummaryParameters,
+    OodEvaluationParameters,
+)
 from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.policies.loading import load_policy
 from pivotrl_pipeline.records.frames import records_to_table
@@ -37,7 +40,7 @@ def evaluate_trained_policy(
 def summarise_evaluation(
     initial_evaluation_results: pd.DataFrame,
     trained_evaluation_results: pd.DataFrame,
-    parameters: OodEvaluationParameters,
+    parameters: EvaluationSummaryParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`evaluation_results` of both policies, and `evaluation_summary`."""
     results = pd.concat(
@@ -57,7 +60,7 @@ def report_run(
     evaluation_summary: pd.DataFrame,
     selection_report: pd.DataFrame,
     training_metrics: pd.DataFrame,
-    parameters: OodEvaluationParameters,
+    parameters: EvaluationSummaryParameters,
 ) -> str:
     """`run_summary`: what was selected, spent and gained."""
     tables = (evaluation_summary, selection_report, training_metrics)

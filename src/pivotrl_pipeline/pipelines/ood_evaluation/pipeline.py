@@ -31,7 +31,7 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "initial_evaluation_results",
                     "trained_evaluation_results",
-                    "params:ood_evaluation",
+                    "params:evaluation_summary",
                 ],
                 outputs=["evaluation_results", "evaluation_summary"],
                 name="summarise_evaluation",
@@ -42,7 +42,7 @@ def create_pipeline() -> Pipeline:
                     "evaluation_summary": "evaluation_summary",
                     "selection_report": "selection_report",
                     "training_metrics": "training_metrics",
-                    "parameters": "params:ood_evaluation",
+                    "parameters": "params:evaluation_summary",
                 },
                 outputs="run_summary",
                 name="report_run",
