@@ -50,6 +50,23 @@ def test_slices_hold_every_trajectory_with_candidates_once(
     assert [trajectory.trajectory_id for trajectory, _ in pairs] == ["a", "c"]
 
 
+def test_candidates_in_any_order_keep_their_rows() -> None:
+    trajectories, candidates = _tables()
+    stray = candidates.assign(trajectory_id=["gone", "a"], candidate_id=["x#0", "a#1"])
+    mixed = pd.concat([candidates.iloc[::-1], stray], ignore_index=True)
+
+    pairs = list(frames.iterate_candidates(trajectories, mixed))
+    states = list(frames.iterate_states(trajectories, mixed))
+
+    assert [[each.candidate_id for each in own] for _, own in pairs] == [
+        ["a#0", "a#1"],
+        ["c#0"],
+    ]
+    # The rows are c#0, a#0, one of no trajectory, a#1.
+    assert [rows.tolist() for rows, _ in states] == [[1, 3], [0]]
+    assert states[1][1] == [pairs[1][0].state_before(1)]
+
+
 @dataclass(frozen=True)
 class Row:
     name: str

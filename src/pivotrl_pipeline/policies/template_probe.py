@@ -98,6 +98,9 @@ class TemplateFacts:
     is_append_only: bool
     """Whether the rendering of a state begins with that of every earlier state, as long
     as there is no reasoning."""
+    generation_prompt: str
+    """What it writes where an assistant turn is to follow; '' where that changes more
+    than the end."""
     call_text: str
     """How it writes a call of ``probe_tool``, after the generation prompt."""
     turn_end: str
@@ -126,6 +129,7 @@ def probe_template(apply: Apply) -> TemplateFacts:
         takes_objects,
         frozenset(lost),
         _is_append_only(apply, takes_objects),
+        _read_generation_prompt(apply, takes_objects),
         _read_turn(apply, _CALL, takes_objects),
         _read_turn(apply, _ANSWER, takes_objects).partition("probe answer")[2],
     )
@@ -166,6 +170,14 @@ def _is_append_only(apply: Apply, takes_objects: bool) -> bool:
     return bool(texts[0]) and all(
         later.startswith(earlier) for earlier, later in itertools.pairwise(texts)
     )
+
+
+def _read_generation_prompt(apply: Apply, takes_objects: bool) -> str:
+    texts = [
+        _render(apply, (_USER,), takes_objects, add_generation_prompt=is_added)
+        for is_added in (False, True)
+    ]
+    return texts[1].removeprefix(texts[0]) if texts[1].startswith(texts[0]) else ""
 
 
 def _read_turn(apply: Apply, message: Message, takes_objects: bool) -> str:

@@ -8,13 +8,14 @@ that it renders whole, and a state that it would not render whole is refused.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 from jinja2 import TemplateError
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from pivotrl_pipeline.errors import PolicyError
+from pivotrl_pipeline.policies.state_lengths import count_tokens, render_states
 from pivotrl_pipeline.policies.template_messages import (
     Reasoning,
     convert_messages,
@@ -68,25 +69,25 @@ class ChatTemplate:
         """
         return self._tokenize(self.render_text(state))
 
-    def measure(self, states: Sequence[State]) -> list[int]:
-        """Token counts of `render`, each shared beginning tokenised once.
+    def measure(self, trajectories: Iterable[Sequence[State]]) -> Iterator[list[int]]:
+        """Token counts of `render`, a list per trajectory.
 
         Args:
-            states: Of one trajectory, in the order of its turns.
+            trajectories: The states of each, in the order of its turns; taken as they
+                are needed.
+
+        Raises:
+            PolicyError: As `render`.
         """
-        texts = [self.render_text(state) for state in states]
-        longest = max(texts, key=len, default="")
-        encoding = self._tokenizer(
-            longest, add_special_tokens=False, return_offsets_mapping=True
+        texts = (
+            render_states(states, self.facts, self.render_text)
+            for states in trajectories
         )
-        starts = [start for start, _ in encoding["offset_mapping"]] + [len(longest)]
-        position_of = {start: index for index, start in reversed([*enumerate(starts)])}
-        return [
-            position_of[len(text)]
-            if longest.startswith(text) and len(text) in position_of
-            else len(self._tokenize(text))
-            for text in texts
-        ]
+        if not isinstance(self._tokenizer, PreTrainedTokenizerFast):
+            return ([len(self._tokenize(text)) for text in each] for each in texts)
+        # A call ends the truncation and padding that a tokenizer may be saved with.
+        self._tokenize("")
+        return count_tokens(self._tokenizer.backend_tokenizer, texts)
 
     def render_text(self, state: State) -> str:
         """The text of `render`.

@@ -3,7 +3,8 @@
 import dataclasses
 import json
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import Any, cast, get_type_hints
+from itertools import islice
+from typing import Any, TypeAlias, cast, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,14 @@ from pivotrl_pipeline.records.messages import (
     message_from_json,
 )
 from pivotrl_pipeline.records.rollouts import FinishReason, Rollout
-from pivotrl_pipeline.records.trajectories import PivotCandidate, Split, Trajectory
+from pivotrl_pipeline.records.trajectories import (
+    PivotCandidate,
+    Split,
+    State,
+    Trajectory,
+)
+
+_Positions: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
 SLICE_ROWS = 1024
 """Trajectories that are records at one time, where a table may be large."""
@@ -57,12 +65,25 @@ def group_candidates(
 def iterate_candidates(
     trajectories: pd.DataFrame, pivot_candidates: pd.DataFrame
 ) -> Iterator[tuple[Trajectory, list[PivotCandidate]]]:
-    """As `group_candidates`, with few trajectories as records at one time."""
-    for start in range(0, len(trajectories), SLICE_ROWS):
-        part = trajectories.iloc[start : start + SLICE_ROWS]
-        ids = part["trajectory_id"]
-        of_part = pivot_candidates[pivot_candidates["trajectory_id"].isin(ids)]
-        yield from group_candidates(part, of_part)
+    """Each trajectory that has candidates, with them; few are records at one time.
+
+    In the order of `trajectories`; the candidates of each in that of their table.
+    """
+    for part, rows, counts in _iterate_slices(trajectories, pivot_candidates):
+        candidates = iter(parse_candidates(pivot_candidates.iloc[rows]))
+        for trajectory, count in zip(_iterate_trajectories(part), counts, strict=True):
+            yield trajectory, list(islice(candidates, int(count)))
+
+
+def iterate_states(
+    trajectories: pd.DataFrame, pivot_candidates: pd.DataFrame
+) -> Iterator[tuple[_Positions, list[State]]]:
+    """As `iterate_candidates`, their positions in the table and their states alone."""
+    indices = pivot_candidates["message_index"].to_numpy()
+    for part, rows, counts in _iterate_slices(trajectories, pivot_candidates):
+        of_each = np.split(rows, np.cumsum(counts)[:-1])
+        for trajectory, own in zip(_iterate_trajectories(part), of_each, strict=True):
+            yield own, [trajectory.state_before(int(index)) for index in indices[own]]
 
 
 def rollouts_to_table(rollouts: Sequence[Rollout]) -> pd.DataFrame:
@@ -122,6 +143,26 @@ def parse_tool(entry: JsonObject) -> Tool:
     """A tool from its OpenAI entry."""
     function = cast("JsonObject", entry["function"])
     return Tool(cast("str", function["name"]), entry)
+
+
+def _iterate_slices(
+    trajectories: pd.DataFrame, pivot_candidates: pd.DataFrame
+) -> Iterator[tuple[pd.DataFrame, _Positions, _Positions]]:
+    """Trajectories with candidates, the rows of these, and how many each one has."""
+    ids = pd.Index(trajectories["trajectory_id"])
+    places = ids.get_indexer(pd.Index(pivot_candidates["trajectory_id"]))
+    order = np.argsort(places, kind="stable")[np.count_nonzero(places < 0) :]
+    owners, counts = np.unique(places[order], return_counts=True)
+    ends = np.cumsum(counts)
+    for start in range(0, len(owners), SLICE_ROWS):
+        part = slice(start, start + SLICE_ROWS)
+        first = ends[start] - counts[start]
+        rows = order[first : ends[part][-1]]
+        yield trajectories.iloc[owners[part]], rows, counts[part]
+
+
+def _iterate_trajectories(table: pd.DataFrame) -> Iterator[Trajectory]:
+    return map(_parse_trajectory, table.to_dict("records"))
 
 
 def _parse_trajectory(row: dict[Hashable, Any]) -> Trajectory:

@@ -335,7 +335,9 @@ def test_states_are_measured_where_a_tokenizer_is_at_hand() -> None:
     measured = measure_prompts(
         result.trajectories,
         result.pivot_candidates,
-        lambda states: [len(state.prefix) for state in states],
+        lambda trajectories: (
+            [len(state.prefix) for state in states] for states in trajectories
+        ),
     )
 
     # each state is the one question before the turn

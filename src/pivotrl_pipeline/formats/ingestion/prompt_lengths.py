@@ -1,29 +1,32 @@
 """How long the states are, once a tokenizer is at hand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import tee
 
+import numpy as np
 import pandas as pd
 
-from pivotrl_pipeline.records.frames import iterate_candidates
+from pivotrl_pipeline.records.frames import iterate_states
 from pivotrl_pipeline.records.trajectories import State
 
 
 def measure_prompts(
     trajectories: pd.DataFrame,
     pivot_candidates: pd.DataFrame,
-    measure: Callable[[Sequence[State]], Sequence[int]],
+    measure: Callable[[Iterable[Sequence[State]]], Iterator[list[int]]],
 ) -> pd.DataFrame:
     """`pivot_candidates` with ``prompt_tokens`` filled in.
 
     Args:
         trajectories: The table.
         pivot_candidates: The table.
-        measure: Tokens of each of a trajectory's states as a policy renders them.
+        measure: Tokens of the states of each trajectory as a policy renders them.
     """
-    lengths: dict[str, int] = {}
-    for trajectory, candidates in iterate_candidates(trajectories, pivot_candidates):
-        states = [trajectory.state_before(c.message_index) for c in candidates]
-        names = [candidate.candidate_id for candidate in candidates]
-        lengths.update(zip(names, measure(states), strict=True))
-    measured = pivot_candidates["candidate_id"].map(lengths).astype("Int64")
+    tokens = np.full(len(pivot_candidates), -1)
+    # Both run at the pace of `measure`, which looks a few trajectories ahead.
+    pairs, ahead = tee(iterate_states(trajectories, pivot_candidates))
+    counts = measure(states for _, states in ahead)
+    for (rows, _), count in zip(pairs, counts, strict=True):
+        tokens[rows] = count
+    measured = pd.arrays.IntegerArray(tokens, mask=tokens < 0)
     return pivot_candidates.assign(prompt_tokens=measured)
