@@ -17,7 +17,8 @@ from transformers.generation.configuration_utils import ContinuousBatchingConfig
 from benchmarks.engine_models import make_model, make_prompts
 from benchmarks.measuring import measure_peak, return_freed_memory
 from pivotrl_pipeline.policies.base import SamplingSettings
-from pivotrl_pipeline.policies.sampler import Request, sample_rows
+from pivotrl_pipeline.policies.sampler import sample_rows
+from pivotrl_pipeline.policies.sampling_request import Request
 from pivotrl_pipeline.policies.token_counts import TokenCounts
 
 _PAGE_TOKENS = 256

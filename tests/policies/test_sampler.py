@@ -11,7 +11,8 @@ from pivotrl_pipeline.policies.base import SamplingSettings
 from pivotrl_pipeline.policies.choosing import choose_tokens, draw_uniforms
 from pivotrl_pipeline.policies.plain_sampling import sample_rows_plainly
 from pivotrl_pipeline.policies.row_log import RowResult
-from pivotrl_pipeline.policies.sampler import Request, sample_rows
+from pivotrl_pipeline.policies.sampler import sample_rows
+from pivotrl_pipeline.policies.sampling_request import Request
 from pivotrl_pipeline.policies.sharing import Sharing, find_sharing
 from pivotrl_pipeline.policies.token_counts import TokenCounts
 

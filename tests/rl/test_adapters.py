@@ -28,7 +28,8 @@ from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
 from pivotrl_pipeline.policies.base import SamplingSettings
 from pivotrl_pipeline.policies.forward import compute_action_logprobs
 from pivotrl_pipeline.policies.groups import ActionGroup
-from pivotrl_pipeline.policies.sampler import Request, sample_rows
+from pivotrl_pipeline.policies.sampler import sample_rows
+from pivotrl_pipeline.policies.sampling_request import Request
 from pivotrl_pipeline.policies.sharing import Sharing, find_sharing
 from pivotrl_pipeline.policies.token_counts import TokenCounts
 from pivotrl_pipeline.rl.adapters import add_adapters, merge_adapters, without_adapters

@@ -5,7 +5,7 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import DynamicCache
 
 from pivotrl_pipeline.policies.row_log import RowLog, RowResult
-from pivotrl_pipeline.policies.sampler import Request
+from pivotrl_pipeline.policies.sampling_request import Request
 from pivotrl_pipeline.policies.sharing import Sharing
 from pivotrl_pipeline.policies.token_counts import TokenCounts
 

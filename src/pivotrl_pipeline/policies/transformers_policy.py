@@ -16,7 +16,8 @@ from pivotrl_pipeline.policies.conversations import ConversationCache
 from pivotrl_pipeline.policies.packed_attention import KeysValues
 from pivotrl_pipeline.policies.plain_sampling import sample_rows_plainly
 from pivotrl_pipeline.policies.row_log import RowResult
-from pivotrl_pipeline.policies.sampler import Request, sample_rows
+from pivotrl_pipeline.policies.sampler import sample_rows
+from pivotrl_pipeline.policies.sampling_request import Request
 from pivotrl_pipeline.policies.sharing import Sharing, find_sharing, in_evaluation
 from pivotrl_pipeline.policies.templates import ChatTemplate
 from pivotrl_pipeline.policies.token_counts import TokenCounts
