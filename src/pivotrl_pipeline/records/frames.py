@@ -38,16 +38,10 @@ def parse_trajectories(table: pd.DataFrame) -> dict[str, Trajectory]:
 
 def parse_candidates(table: pd.DataFrame) -> list[PivotCandidate]:
     """The rows of `pivot_candidates` as records, in their order."""
-    return [
-        PivotCandidate(
-            row["candidate_id"],
-            row["trajectory_id"],
-            row["turn_index"],
-            row["message_index"],
-            parse_action_json(row["demonstrated_action"]),
-        )
-        for row in table.to_dict("records")
-    ]
+    names = ("candidate_id", "trajectory_id", "turn_index", "message_index")
+    columns = [table[name] for name in names]
+    actions = map(parse_action_json, table["demonstrated_action"])
+    return list(map(PivotCandidate, *columns, actions))
 
 
 def group_candidates(
