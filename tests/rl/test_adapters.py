@@ -1,8 +1,5 @@
 """Adapters: all that is trained, gone from the policy that is saved."""
 
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from tests.rl import supervised_toys
+from tests.rl.killing import run_until_killed
 from tests.rl.objectives import make_objective
 from tests.rl.outcomes import column, is_equal, without_seconds
 from tests.rl.test_update import run
@@ -314,32 +312,14 @@ def test_checkpointing_leaves_the_gradient_of_adapters_as_it_is(kl_beta: float) 
 
 def test_a_killed_update_resumes_to_the_same_weights(tmp_path: Path) -> None:
     script = """
-import os, signal, sys
+import sys
 from pathlib import Path
+from tests.rl.killing import make_deadly_verifier
 from tests.rl.test_adapters import run_with_heldout_turns
-from tests.rl.toys import ToyVerifier
 
-def die(demonstrated, said):
-    if verifier.num_calls == 140:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return float(said.split()[0] == demonstrated)
-
-verifier = ToyVerifier(reward_of=die)
-run_with_heldout_turns(verifier, Path(sys.argv[1]))
+run_with_heldout_turns(make_deadly_verifier(140), Path(sys.argv[1]))
 """
-    tests = Path(__file__).parents[1]
-    killed = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)],
-        cwd=tests.parent,
-        env={
-            **os.environ,
-            "OMP_NUM_THREADS": str(torch.get_num_threads()),
-            "PYTHONPATH": str(tests),
-        },
-        check=False,
-        capture_output=True,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    run_until_killed(script, tmp_path)
 
     resuming = ToyVerifier()
     resumed = run_with_heldout_turns(resuming, tmp_path)

@@ -1,13 +1,10 @@
 """The loop: it learns, keeps the best weights, and goes on after a kill."""
 
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from tests.rl.killing import run_until_killed
 from tests.rl.outcomes import column, is_equal, without_seconds
 from tests.rl.supervised_toys import make_parameters, make_turns
 from tests.rl.toys import ToyPolicy, make_model
@@ -195,14 +192,7 @@ def die(learner, turns, update_index):
 SupervisedLearner.learn = die
 run(make_parameters(), checkpoint_folder=Path(sys.argv[1]))
 """
-    killed = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-        check=False,
-        capture_output=True,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    run_until_killed(script, tmp_path)
     updates = Updates(monkeypatch)
 
     resumed = run(make_parameters(), checkpoint_folder=tmp_path)

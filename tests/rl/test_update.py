@@ -1,14 +1,11 @@
 """The loop: it learns, skips what teaches nothing, and goes on after a kill."""
 
 import math
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from tests.rl.killing import run_until_killed
 from tests.rl.objectives import make_objective
 from tests.rl.outcomes import column, is_equal, without_seconds
 from tests.rl.toys import (
@@ -239,27 +236,15 @@ def test_an_update_killed_by_the_system_resumes_to_the_same_weights(
     tmp_path: Path,
 ) -> None:
     script = """
-import os, signal, sys
+import sys
 from pathlib import Path
+from tests.rl.killing import make_deadly_verifier
 from tests.rl.test_update import make_parameters, run
-from tests.rl.toys import ToyVerifier
 
-def die(demonstrated, said):
-    if verifier.num_calls == 140:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return float(said.split()[0] == demonstrated)
-
-verifier = ToyVerifier(reward_of=die)
+verifier = make_deadly_verifier(140)
 run(make_parameters(), verifier=verifier, checkpoint_folder=Path(sys.argv[1]))
 """
-    killed = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-        check=False,
-        capture_output=True,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    run_until_killed(script, tmp_path)
 
     resuming = ToyVerifier()
     resumed = run(make_parameters(), verifier=resuming, checkpoint_folder=tmp_path)
