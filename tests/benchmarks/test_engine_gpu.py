@@ -8,6 +8,8 @@ A side that runs out of memory is reported and left out. Without a GPU only a ti
 goes the same way, on the CPU.
 """
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -64,17 +66,17 @@ def run_sides(title: str, sides: dict[str, Side]) -> dict[str, float]:
 
 
 def compare_sampling(
-    size: str, prefix: int, *, device: str, dtype: torch.dtype, num_samples: int
+    size: str, prefix: int, *, device: str, dtype: torch.dtype, num_actions: int
 ) -> dict[str, float]:
     model = make_model(size, device=device, dtype=dtype)
     theirs = make_model(size, device=device, dtype=dtype)
     find_sharing(model)
     work = engine_sampling.make_work(
-        size, num_samples, NUM_NEW, num_turns=NUM_TURNS, num_tokens=prefix
+        size, num_actions, NUM_NEW, num_turns=NUM_TURNS, num_tokens=prefix
     )
     with torch.no_grad():
         return run_sides(
-            f"sampling, {size}, {prefix} tokens, K = {num_samples}",
+            f"sampling, {size}, {prefix} tokens, K = {num_actions}",
             {
                 name: lambda side=side, name=name: side(  # type: ignore[misc]
                     model if name == OURS else theirs, work
@@ -102,21 +104,11 @@ def compare_updating(
 @needs_gpu
 @pytest.mark.parametrize("prefix", [2048, 16_384])
 @pytest.mark.parametrize("size", ["Qwen3-0.6B", "Qwen3-4B"])
-def test_sampling_is_faster_than_generate(size: str, prefix: int) -> None:
-    ratios = compare_sampling(
-        size, prefix, device="cuda", dtype=torch.bfloat16, num_samples=NUM_ACTIONS
-    )
-
-    assert min(ratios.values()) > 1
-
-
-@pytest.mark.benchmark
-@pytest.mark.gpu
-@needs_gpu
-@pytest.mark.parametrize("prefix", [2048, 16_384])
-@pytest.mark.parametrize("size", ["Qwen3-0.6B", "Qwen3-4B"])
-def test_updating_is_faster_than_trl(size: str, prefix: int) -> None:
-    ratios = compare_updating(
+@pytest.mark.parametrize("compare_sides", [compare_sampling, compare_updating])
+def test_the_engine_is_faster_than_its_peers(
+    compare_sides: Callable[..., dict[str, float]], size: str, prefix: int
+) -> None:
+    ratios = compare_sides(
         size, prefix, device="cuda", dtype=torch.bfloat16, num_actions=NUM_ACTIONS
     )
 
@@ -159,17 +151,22 @@ def test_half_precision_is_as_near_the_truth_as_the_plain_forward_on_the_gpu(
 
 @pytest.mark.benchmark
 @pytest.mark.skipif(not can_measure_peaks(), reason="needs /proc/self/clear_refs")
+@pytest.mark.parametrize(
+    ("compare_sides", "sides"),
+    [
+        (compare_sampling, engine_sampling.SIDES),
+        (compare_updating, engine_updating.SIDES),
+    ],
+)
 def test_the_comparisons_run_with_a_tiny_model_on_the_cpu(
+    compare_sides: Callable[..., dict[str, float]],
+    sides: dict[str, object],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("benchmarks.measuring.ROUNDS", 1)
 
-    sampling = compare_sampling(
-        "tiny", 64, device="cpu", dtype=torch.bfloat16, num_samples=2
-    )
-    updating = compare_updating(
+    ratios = compare_sides(
         "tiny", 64, device="cpu", dtype=torch.bfloat16, num_actions=2
     )
 
-    assert sampling.keys() == engine_sampling.SIDES.keys() - {OURS}
-    assert updating.keys() == engine_updating.SIDES.keys() - {OURS}
+    assert ratios.keys() == sides.keys() - {OURS}
