@@ -38,13 +38,21 @@ LOOKUP = Tool(
 )
 
 
-@dataclass
-class ScriptedPolicy:
-    """A policy whose tokens are the characters' code points.
+class CodePointPolicy:
+    """Its tokens are the characters' code points."""
 
-    A sample is the reply that ``script`` gives to the prompt's text and the seed's
-    remainder by 8.
-    """
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The characters."""
+        return "".join(map(chr, token_ids))
+
+    def open_cache(self) -> None:
+        """Nothing to keep."""
+        return
+
+
+@dataclass
+class ScriptedPolicy(CodePointPolicy):
+    """A policy that says what is scripted."""
 
     script: dict[str, list[str]]
     """Replies by the last user or tool content, cycled through by the seed."""
@@ -66,7 +74,7 @@ class ScriptedPolicy:
     ) -> list[list[Sample]]:
         """The scripted replies."""
         self.calls.append(sum(map(len, seeds)))
-        texts = ["".join(map(chr, prompt)).split("\n")[-2] for prompt in prompts]
+        texts = [self.decode(prompt).split("\n")[-2] for prompt in prompts]
         if self.failing in texts:
             raise PolicyError(f"the engine refused {self.failing!r}")
         return [
@@ -81,17 +89,9 @@ class ScriptedPolicy:
         reason = FinishReason.STOP if cut == tokens else FinishReason.LENGTH
         return Sample(cut, (-0.5,) * len(cut), reason)
 
-    def decode(self, token_ids: Sequence[int]) -> str:
-        """The characters."""
-        return "".join(map(chr, token_ids))
-
     def parse(self, text: str) -> Action:
         """A message."""
         return Action(content=text)
-
-    def open_cache(self) -> None:
-        """Nothing to keep."""
-        return
 
 
 class UnusedPolicy:

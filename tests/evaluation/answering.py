@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from fakes import CodePointPolicy
 from pivotrl_pipeline.formats.action_text import parse_action
 from pivotrl_pipeline.policies.base import Sample, SamplingSettings
 from pivotrl_pipeline.records.messages import Action
@@ -11,8 +12,8 @@ from pivotrl_pipeline.records.trajectories import State
 
 
 @dataclass
-class AnsweringPolicy:
-    """Its tokens are the characters' code points."""
+class AnsweringPolicy(CodePointPolicy):
+    """A policy that answers as it is told."""
 
     answer: Callable[[str], str]
     """From the contents of all messages, a blank line between two."""
@@ -32,20 +33,12 @@ class AnsweringPolicy:
     ) -> list[list[Sample]]:
         """The answers, whole."""
         self.limits.append(settings.max_new_tokens)
-        answers = [self.answer("".join(map(chr, prompt))) for prompt in prompts]
+        answers = [self.answer(self.decode(prompt)) for prompt in prompts]
         return [
             [Sample(tuple(map(ord, text)), (0.0,) * len(text), FinishReason.STOP)]
             for text in answers
         ]
 
-    def decode(self, token_ids: Sequence[int]) -> str:
-        """The characters."""
-        return "".join(map(chr, token_ids))
-
     def parse(self, text: str) -> Action:
         """As a policy with reasoning."""
         return parse_action(text)
-
-    def open_cache(self) -> None:
-        """Nothing to keep."""
-        return
