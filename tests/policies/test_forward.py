@@ -130,6 +130,24 @@ def test_trees_of_any_depth_equal_the_plain_forward(
     )
 
 
+def test_long_actions_of_one_state_equal_the_plain_forward(
+    make_model: Maker, architecture: str
+) -> None:
+    model = make_model(architecture, torch.float64)
+    # Neither of two fits into a bundle with another, and one is too long for any.
+    actions = [[2 + i, *range(2, 2 + n)] for i, n in enumerate((30, 140, 150, 260))]
+    actions = [[token % 90 for token in action] for action in actions]
+    group = ActionGroup(list(range(1, 21)), actions)
+
+    (shared,) = compute_action_logprobs(model, [group], temperature=1.0)
+    (plain,) = compute_action_logprobs_plain(model, [group], temperature=1.0)
+
+    torch.testing.assert_close(shared, plain, atol=1e-5, rtol=0)
+    assert_equal_gradients(
+        find_gradients(model, [shared]), find_gradients(model, [plain]), 1e-5
+    )
+
+
 def test_actions_of_one_token_need_only_their_prompts(make_model: Maker) -> None:
     model = make_model("llama")
     groups = [ActionGroup([1, 2, 3], [[4], [5]]), ActionGroup([1, 2], [[3]])]

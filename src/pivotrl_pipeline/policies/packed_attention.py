@@ -1,12 +1,13 @@
 """Attention of a packed row: a prefix tree whose every token is forwarded once.
 
 A token attends to its path in the tree, and nowhere is there a mask over the whole row:
-each branch of the tree attends to the keys of the path before it as one block without
-mask, and to itself as one causal (or small masked) block; the two are merged by their
-log-sum-exp. Where a layer has a sliding window, a branch is cut into chunks about as
-long as the window, and each attends to the keys that the window can reach.
+branches that continue the same path attend to its keys together, as one block without
+mask, and each to itself as one causal (or small masked) block; the two are merged by
+their log-sum-exp. Where a layer has a sliding window, a branch is cut into chunks about
+as long as the window, and each attends to the keys that the window can reach.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
@@ -35,21 +36,16 @@ class KeysValues(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One block of keys, by where they stand in the row."""
-
-    ranges: tuple[Range, ...]
-    mask: torch.Tensor | None = None
-    is_causal: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Consecutive queries of the row, and all that they attend to."""
+class Step:
+    """Consecutive queries of the row and one block of keys, by where they stand."""
 
     start: int
     stop: int
-    parts: tuple[Part, ...]
+    ranges: tuple[Range, ...]
+    mask: torch.Tensor | None = None
+    is_causal: bool = False
+    is_first: bool = True
+    """Of the blocks that these queries attend to."""
 
 
 class PackedAttention:
@@ -76,7 +72,7 @@ class PackedAttention:
         self._num_past = tree.num_past
         self._past = past
         self._keep = keep
-        self._rows: dict[int | None, list[Rows]] = {}
+        self._steps: dict[int | None, list[Step]] = {}
         self.kept: dict[int, KeysValues] = {}
         """By layer, past tokens included."""
 
@@ -98,9 +94,9 @@ class PackedAttention:
             values = torch.cat([past.values, values], dim=2)
         if self._keep:
             self.kept[layer_index] = KeysValues(keys, values)
-        if window not in self._rows:
-            self._rows[window] = self._planner.plan(window)
-        plan = _Plan(self._rows[window], self._num_past, scale, softcap)
+        if window not in self._steps:
+            self._steps[window] = self._planner.plan(window)
+        plan = _Plan(self._steps[window], self._num_past, scale, softcap)
         out = _TreeAttention.apply(  # type: ignore[no-untyped-call]
             queries, keys, values, plan
         )
@@ -108,10 +104,14 @@ class PackedAttention:
 
 
 class _Plan(NamedTuple):
-    rows: list[Rows]
+    steps: list[Step]
     num_past: int
     scale: float
     softcap: float | None
+
+    def find_queries(self, step: Step) -> slice:
+        """Where a step's queries stand among those that are not past."""
+        return slice(step.start - self.num_past, step.stop - self.num_past)
 
 
 class _TreeAttention(torch.autograd.Function):
@@ -130,15 +130,13 @@ class _TreeAttention(torch.autograd.Function):
         out = queries.new_empty(batch, tokens, heads, values.shape[-1]).transpose(1, 2)
         wide = torch.promote_types(queries.dtype, torch.float32)
         whole_lse = queries.new_empty(batch, heads, tokens, dtype=wide)
-        for rows in plan.rows:
-            where = slice(rows.start - plan.num_past, rows.stop - plan.num_past)
-            merged: tuple[torch.Tensor, torch.Tensor] | None = None
-            for part in rows.parts:
-                block = _read_block(part, keys, values)
-                found = attend(queries[:, :, where], block, plan.scale, plan.softcap)
-                merged = found if merged is None else merge(merged, found)
-            assert merged is not None, "every token sees at least itself"
-            out[:, :, where], whole_lse[:, :, where] = merged
+        for step in plan.steps:
+            where = plan.find_queries(step)
+            block = _read_block(step, keys, values)
+            found = attend(queries[:, :, where], block, plan.scale, plan.softcap)
+            if not step.is_first:
+                found = merge((out[:, :, where], whole_lse[:, :, where]), found)
+            out[:, :, where], whole_lse[:, :, where] = found
         ctx.save_for_backward(queries, keys, values, out, whole_lse)
         ctx.plan = plan  # type: ignore[attr-defined]
         return out
@@ -153,33 +151,32 @@ class _TreeAttention(torch.autograd.Function):
         grads = [
             torch.zeros_like(each, dtype=lse.dtype) for each in (queries, keys, values)
         ]
-        for rows in plan.rows:
-            where = slice(rows.start - plan.num_past, rows.stop - plan.num_past)
-            for part in rows.parts:
-                terms = attend_backward(
-                    grad[:, :, where],
-                    queries[:, :, where],
-                    _read_block(part, keys, values),
-                    out[:, :, where],
-                    lse[:, :, where],
-                    plan.scale,
-                    plan.softcap,
-                )
-                grads[0][:, :, where] += terms[0]
-                _add_to_ranges(grads[1], part.ranges, terms[1])
-                _add_to_ranges(grads[2], part.ranges, terms[2])
+        for step in plan.steps:
+            where = plan.find_queries(step)
+            terms = attend_backward(
+                grad[:, :, where],
+                queries[:, :, where],
+                _read_block(step, keys, values),
+                out[:, :, where],
+                lse[:, :, where],
+                plan.scale,
+                plan.softcap,
+            )
+            grads[0][:, :, where] += terms[0]
+            _add_to_ranges(grads[1], step.ranges, terms[1])
+            _add_to_ranges(grads[2], step.ranges, terms[2])
         queries_grad, keys_grad, values_grad = (
             each.to(queries.dtype) for each in grads
         )
         return queries_grad, keys_grad, values_grad, None
 
 
-def _read_block(part: Part, keys: torch.Tensor, values: torch.Tensor) -> Block:
+def _read_block(step: Step, keys: torch.Tensor, values: torch.Tensor) -> Block:
     return Block(
-        read_ranges(keys, part.ranges),
-        read_ranges(values, part.ranges),
-        part.mask,
-        part.is_causal,
+        read_ranges(keys, step.ranges),
+        read_ranges(values, step.ranges),
+        step.mask,
+        step.is_causal,
     )
 
 
@@ -200,7 +197,7 @@ def _add_to_ranges(
 
 
 class _Planner:
-    """Cuts a tree into queries and the parts that they attend to."""
+    """Cuts a tree into steps: queries and a block of keys that they attend to."""
 
     def __init__(
         self, tree: PrefixTree, device: torch.device, dtype: torch.dtype
@@ -210,31 +207,35 @@ class _Planner:
         self._dtype = dtype
         self._depth = int(tree.positions.max()) + 1
 
-    def plan(self, window: int | None) -> list[Rows]:
-        """All rows, for layers whose queries see ``window`` keys (None: all)."""
-        is_narrow = window is not None and window < self._depth
+    def plan(self, window: int | None) -> list[Step]:
+        """All steps, for layers whose queries see ``window`` keys (None: all)."""
+        if window is not None and window < self._depth:
+            return [
+                step
+                for branch in self._tree.branches
+                for step in self._plan_window(branch, window)
+            ]
+        siblings = itertools.groupby(self._tree.branches, lambda b: b.prefix)
         return [
-            rows
-            for branch in self._tree.branches
-            for rows in (
-                self._plan_window(branch, cast("int", window))
-                if is_narrow
-                else self._plan_branch(branch)
-            )
+            step
+            for prefix, branches in siblings
+            for step in self._plan_siblings(prefix, list(branches))
         ]
 
-    def _plan_branch(self, branch: Branch) -> Iterator[Rows]:
-        parts = [Part(branch.prefix)] if branch.prefix else []
-        own = ((branch.start, branch.stop),)
-        if branch.is_chain:
-            parts.append(Part(own, is_causal=True))
-        else:
-            parts.append(Part(own, mask=self._mask(self._see_own(branch))))
-        yield Rows(branch.start, branch.stop, tuple(parts))
+    def _plan_siblings(
+        self, prefix: tuple[Range, ...], branches: Sequence[Branch]
+    ) -> Iterator[Step]:
+        if prefix:
+            yield Step(branches[0].start, branches[-1].stop, prefix)
+        for branch in branches:
+            mask = None if branch.is_chain else self._mask(self._see_own(branch))
+            own = ((branch.start, branch.stop),)
+            is_first = not prefix
+            yield Step(branch.start, branch.stop, own, mask, branch.is_chain, is_first)
 
-    def _plan_window(self, branch: Branch, window: int) -> Iterator[Rows]:
+    def _plan_window(self, branch: Branch, window: int) -> Iterator[Step]:
         if not branch.is_chain:
-            yield self._plan_bundle_window(branch, window)
+            yield from self._plan_bundle_window(branch, window)
             return
         path = (*branch.prefix, (branch.start, branch.stop))
         first = int(self._positions(branch)[0])
@@ -247,20 +248,20 @@ class _Planner:
             distance = queries[:, None] - keys
             mask = self._mask((distance >= 0) & (distance < window))
             ranges = slice_path(path, low, int(queries[-1]) + 1)
-            yield Rows(start, stop, (Part(ranges, mask=mask),))
+            yield Step(start, stop, ranges, mask)
 
-    def _plan_bundle_window(self, branch: Branch, window: int) -> Rows:
+    def _plan_bundle_window(self, branch: Branch, window: int) -> Iterator[Step]:
         positions = torch.from_numpy(self._positions(branch))
         first = int(positions.min())
         distance = positions[:, None] - positions
         own = self._mask(self._see_own(branch) & (distance < window))
-        parts = [Part(((branch.start, branch.stop),), mask=own)]
+        yield Step(branch.start, branch.stop, ((branch.start, branch.stop),), own)
         low = max(0, first - window + 1)
         if low < first:
             before = positions[:, None] - torch.arange(low, first)
             ranges = slice_path(branch.prefix, low, first)
-            parts.append(Part(ranges, mask=self._mask(before < window)))
-        return Rows(branch.start, branch.stop, tuple(parts))
+            mask = self._mask(before < window)
+            yield Step(branch.start, branch.stop, ranges, mask, is_first=False)
 
     def _see_own(self, branch: Branch) -> torch.Tensor:
         """[tokens, tokens] of the branch: True where the first sees the second."""
