@@ -26,6 +26,7 @@ def export_nemo_gym(
     trajectories: pd.DataFrame,
     pivot_candidates: pd.DataFrame,
     pivots: pd.DataFrame,
+    policy_parameters: PolicyParameters,
     parameters: ExportParameters,
 ) -> tuple[Sequence[Row], Sequence[Row]]:
     """`nemo_gym_train` and `nemo_gym_validation`."""
@@ -34,6 +35,7 @@ def export_nemo_gym(
         make_nemo_gym_rows(
             [turn for turn in turns if turn.split is split],
             agent_name=parameters.nemo_gym_agent,
+            reasoning=policy_parameters.reasoning,
         )
         for split in (Split.TRAIN, Split.VALIDATION)
     )

@@ -21,6 +21,7 @@ def create_pipeline() -> Pipeline:
                     "trajectories": "trajectories",
                     "pivot_candidates": "pivot_candidates",
                     "pivots": "pivots",
+                    "policy_parameters": "params:policy",
                     "parameters": "params:export",
                 },
                 outputs=["nemo_gym_train", "nemo_gym_validation"],
