@@ -1,9 +1,12 @@
 """Every case of the published comparator's own tests, and those it leaves untested."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pivotrl_pipeline.errors import VerifierError
 from pivotrl_pipeline.parameters.verifiers import NemoGymParameters
@@ -12,6 +15,7 @@ from pivotrl_pipeline.records.rollouts import VerdictReason
 from pivotrl_pipeline.records.trajectories import State
 from pivotrl_pipeline.verifiers.nemo_gym import NemoGymVerifier
 
+ORIGINAL = "resources_servers.single_step_tool_use_with_argument_comparison.common"
 STATE = State((), ())
 
 
@@ -280,3 +284,90 @@ def test_fuzzy_calls_are_matched_so_that_all_find_a_partner() -> None:
 def test_broken_demonstration_is_an_error_not_a_reward() -> None:
     with pytest.raises(VerifierError, match="'f' has arguments that are not"):
         _reward(_calls(("f", "[")), CALL)
+
+
+_CATEGORIES = {
+    "UNEXPECTED_TOOL": "unexpected tool",
+    "ARGUMENTS_DECODE_ERROR": "arguments decode error",
+    "ARGUMENT_VALUE_TYPE_DIFFERENT": "value type different",
+    "ARGUMENT_OBJECT_KEYS_DIFFERENT": "object keys different",
+    "ARGUMENT_LIST_LENGTH_DIFFERENT": "list length different",
+    "ARGUMENT_VALUE_DIFFERENT": "value different",
+    "FUNCTION_CALL_BATCH_LENGTH_DIFFERENT": "batch length different",
+}
+
+# Few words, names and keys, so that actions are often nearly the same.
+WORDS = st.lists(st.sampled_from(["Aa", "aa", "b", "c", "1"]), max_size=6)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(0, 2)
+    | st.sampled_from([0.0, 1.0, 1.0 + 5e-7, 2.0])
+    | WORDS.map(" ".join),
+    lambda values: (
+        st.lists(values, max_size=2)
+        | st.dictionaries(st.sampled_from("kl"), values, max_size=2)
+    ),
+    max_leaves=4,
+)
+ARGUMENTS = st.dictionaries(st.sampled_from("vw"), VALUES, max_size=2).map(json.dumps)
+CALLS = st.lists(st.tuples(st.sampled_from("fg"), ARGUMENTS), max_size=4)
+SETTINGS = st.fixed_dictionaries(
+    {
+        "word_threshold": st.sampled_from([0.0, 0.1, 0.3, 0.5]),
+        "parallel_rewarding": st.booleans(),
+        "mode": st.sampled_from(["binary_strict", "fractional", "f1"]),
+        "allow_subset": st.booleans(),
+        "allow_superset": st.booleans(),
+    }
+)
+
+
+@st.composite
+def _pairs(draw: st.DrawFn) -> tuple[list[Any], list[Any]]:
+    """Calls, and those of another action that shares some of them."""
+    expected, others = draw(CALLS), draw(CALLS)
+    shared = [call for call in expected if draw(st.booleans())]
+    return expected, draw(st.permutations([*shared, *others]))
+
+
+@pytest.mark.filterwarnings("default")
+@given(pair=_pairs(), settings=SETTINGS)
+def test_rewards_and_reasons_are_those_of_the_original(
+    pair: tuple[list[Any], list[Any]], settings: dict[str, Any]
+) -> None:
+    utils = pytest.importorskip(
+        f"{ORIGINAL}.verification_utils", reason="nemo-gym is not installed"
+    )
+    config = utils.ToolCallComparatorConfig(
+        word_count_similarity_threshold=settings["word_threshold"],
+        parallel_tool_call_rewarding=settings["parallel_rewarding"],
+        parallel_tool_call_reward_mode=settings["mode"],
+        allow_subset=settings["allow_subset"],
+        allow_superset=settings["allow_superset"],
+    )
+
+    def act(calls: Iterable[tuple[str, str]]) -> tuple[Action, Any]:
+        """The action, here and there."""
+        pairs = list(calls)
+        if not pairs:
+            return TALK, utils.MessageAction(type="message", content=TALK.content)
+        labels = [
+            utils.FunctionCallAction(type="function_call", name=name, arguments=text)
+            for name, text in pairs
+        ]
+        if len(labels) == 1:
+            return _calls(*pairs), labels[0]
+        batch = utils.FunctionCallBatchAction(type="function_call_batch", calls=labels)
+        return _calls(*pairs), batch
+
+    (expected, expected_label), (found, found_label) = map(act, pair)
+
+    verdict = _verifier(**settings).verify(STATE, expected, found)
+
+    original = utils.ActionComparator(config=config).compare_action(
+        expected_label, found_label
+    )
+    assert verdict.reward == pytest.approx(original.reward, abs=1e-12)
+    if expected.tool_calls and found.tool_calls and original.reward < 1:
+        assert verdict.detail == _CATEGORIES[original.category.name]

@@ -83,12 +83,11 @@ class NemoGymVerifier:
             return Verdict(1.0, VerdictReason.EQUIVALENT)
         matched = set(left_by_right.values())
         unmatched = [left for left in range(len(expected)) if left not in matched]
-        free = [right for right in range(len(found)) if right not in left_by_right]
-        if not unmatched or not free:
+        if not unmatched or len(left_by_right) == len(found):
             return _wrong_count(len(expected), len(found), reward=reward)
-        misses = [differences[unmatched[0], right] for right in free]
-        past_the_name = [miss for miss in misses if miss != UNEXPECTED_TOOL]
-        category = (past_the_name or misses)[0] or VALUE_DIFFERENT
+        misses = (differences[unmatched[0], right] for right in range(len(found)))
+        near = (miss for miss in misses if miss not in (None, UNEXPECTED_TOOL))
+        category = next(near, None) or UNEXPECTED_TOOL
         reason = _REASONS.get(category, VerdictReason.ARGUMENT_MISMATCH)
         return Verdict(reward, reason, category)
 
