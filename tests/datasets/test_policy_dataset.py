@@ -90,6 +90,26 @@ def test_failed_save_leaves_the_old_policy_and_nothing_else(
     assert all(torch.equal(after[name], before[name]) for name in before)
 
 
+def test_policy_that_cannot_take_its_place_leaves_the_old_one(
+    trained: TrainedPolicy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = PolicyDataset(filepath=str(tmp_path / "policy"))
+    dataset.save(trained)
+    move = Path.replace
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.name.endswith(".part"):
+            raise PermissionError("in use")
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(DatasetError, match="in use"):
+        dataset.save(trained)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["policy"]
+    assert (tmp_path / "policy/model.safetensors").is_file()
+
+
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     dataset = PolicyDataset(filepath=str(tmp_path / "policy"))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
+from pivotrl_pipeline.caching.partial import replace
 from pivotrl_pipeline.policies.fingerprint import LINEAGE_FILE, fingerprint_folder
 from pivotrl_pipeline.policies.hub import fetch_policy, identify_cached
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
@@ -71,18 +72,14 @@ class PolicyDataset(AbstractDataset[TrainedPolicy, PolicyCheckpoint]):
         """Replaces the folder by one with these weights."""
         folder = self._folder()
         part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part")
-        old = part.with_suffix(".old")
         part.mkdir(parents=True)
         try:
             write_policy_folder(data, part)
             lineage = json.dumps(data.lineage, indent=2, sort_keys=True)
             (part / LINEAGE_FILE).write_text(lineage + "\n", encoding="utf-8")
-            if folder.exists():
-                folder.rename(old)
-            part.rename(folder)
+            replace(part, folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
 
     def fingerprint(self) -> str | None:
         """A hub's commit; None for a folder, whose files are what counts."""
