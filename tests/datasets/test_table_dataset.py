@@ -34,6 +34,16 @@ def test_equal_tables_give_equal_bytes(tmp_path: Path) -> None:
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
+def test_a_table_that_was_cut_short_is_told_with_what_to_do(tmp_path: Path) -> None:
+    dataset = TableDataset(filepath=tmp_path / "table.parquet")
+    dataset.save(TABLE)
+    with (tmp_path / "table.parquet").open("rb+") as file:
+        file.truncate(100)
+
+    with pytest.raises(DatasetError, match=r"^/.*table\.parquet cannot be read .* run"):
+        dataset.load()
+
+
 def test_a_failed_save_leaves_the_table_as_it_was(tmp_path: Path) -> None:
     dataset = TableDataset(filepath=tmp_path / "table.parquet")
     dataset.save(TABLE)

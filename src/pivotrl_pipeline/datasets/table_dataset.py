@@ -44,7 +44,7 @@ class TableDataset(ParquetDataset):
         """The table; in pages of a temporary file where it is large.
 
         Raises:
-            DatasetError: If there is no such file.
+            DatasetError: If there is no such file, or it is not a whole table.
         """
         path = str(self._get_load_path())
         if self._protocol == "file" and not Path(path).exists():
@@ -52,11 +52,17 @@ class TableDataset(ParquetDataset):
                 f"{path} is not there; expected the table that an earlier stage "
                 f"writes: run `kedro run`, or the pipeline of that stage, first."
             )
-        if self._protocol == "file" and not self._load_args:
-            with pq.ParquetFile(path) as file:
-                if _count_bytes(file) > SPILL_BYTES:
-                    return _load_by_row_group(file)
-        frame: pd.DataFrame = super().load()
+        try:
+            if self._protocol == "file" and not self._load_args:
+                with pq.ParquetFile(path) as file:
+                    if _count_bytes(file) > SPILL_BYTES:
+                        return _load_by_row_group(file)
+            frame: pd.DataFrame = super().load()
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DatasetError(
+                f"{path} cannot be read ({error}); expected a whole Parquet table: run "
+                f"the pipeline of the stage that writes it again."
+            ) from error
         return frame
 
     def save(self, data: pd.DataFrame) -> None:
@@ -67,6 +73,9 @@ class TableDataset(ParquetDataset):
         with replace_file(Path(self._get_save_path())) as part:
             data.to_parquet(part, **self._save_args)
         self._invalidate_cache()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
 
 
 def _count_bytes(file: pq.ParquetFile) -> int:
