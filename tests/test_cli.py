@@ -138,6 +138,66 @@ def test_wrong_names_of_options_are_told_with_the_nearest_right_ones(
     assert "Traceback" not in result.stdout + result.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "raw_tools:\n  type: x\n filepath: y\n",
+            r"conf/local/catalog.yml, line 3, column 2: .*; expected YAML: look at",
+        ),
+        (
+            "raw_tools: {type: x, filepath: '${globals:dsk}'}\n",
+            r"^Error: Globals key 'dsk' not .*\n +full_key: raw_tools.filepath\n$",
+        ),
+        (
+            "raw_trajectories:\n"
+            "  type: pivotrl_pipeline.datasets.raw_rows_dataset.RawRowsDataset\n"
+            "  filepath: rows.csv\n",
+            r"Error: rows.csv has no known .* or \.zst\.\nFailed to instantiate",
+        ),
+    ],
+    ids=["syntax", "unknown global", "unknown ending"],
+)
+def test_a_catalog_that_cannot_be_used_is_told_without_traceback(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "conf/local").mkdir(parents=True)
+    (tmp_path / "conf/local/catalog.yml").write_text(text)
+    (tmp_path / "conf/local/globals.yml").write_text("{}\n")
+    (tmp_path / "conf/base").symlink_to(PROJECT / "conf/base")
+
+    result = _run(tmp_path, "--pipeline=ingestion")
+
+    assert result.returncode == 1
+    assert re.search(message, result.stderr), result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--params=ingestion.fromat=1",), r"'fromat'; choose .* mean 'format'\?\n$"),
+        (("--env=lng",), r"--env names 'lng', .* mean 'long'\?\n$"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else "",
+)
+def test_commands_of_the_cache_say_what_is_wrong_as_a_run_does(
+    options: tuple[str, ...], message: str
+) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "kedro", "cache", "status", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT,
+        env={**os.environ, "COLUMNS": "400"},
+    )
+
+    assert result.returncode == 1
+    assert re.search(message, result.stderr), result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
 @pytest.mark.parametrize("command", [("run",), ("registry", "list")], ids=str)
 def test_a_grid_that_cannot_be_run_is_told_line_by_line(
     tmp_path: Path, command: tuple[str, ...]

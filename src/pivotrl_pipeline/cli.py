@@ -9,23 +9,32 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml  # type: ignore[import-untyped]
 from kedro.config import MissingConfigException
 from kedro.framework.project import pipelines, settings
 from kedro.io import DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
+from omegaconf.errors import OmegaConfBaseException
 
 from .caching.commands import cache_group, run_command
 from .errors import PivotRLError, describe_choices
 
 logger = logging.getLogger(__name__)
 
-EXPECTED_ERRORS = (PivotRLError, ParameterValidationError, DatasetError)
+EXPECTED_ERRORS = (
+    PivotRLError,
+    ParameterValidationError,
+    DatasetError,
+    OmegaConfBaseException,
+)
 """What a user can mend: said in a message, without the way through our code."""
-_PYDANTIC_NOISE = re.compile(
+_NOISE = re.compile(
     r"Failed to instantiate \w+ for parameter '[^']*': |Value error, "
     r"|\s*\[type=[^\]]*\]|\n\s*For further information visit \S+"
+    r"|\n\s*object_type=\w+|(?<=[^.]\.)\.(?=\n)|^\s+"
 )
+_UNREADABLE_FILE = re.compile(r"Invalid YAML or JSON file (?P<file>.*), unable to read")
 _RUNNERS = ("ParallelRunner", "SequentialRunner", "ThreadRunner")
 _MOST_CHOICES = 20
 
@@ -40,10 +49,14 @@ def _say_plainly(command: click.Command) -> click.Command:
             return callback(**arguments)
         except EXPECTED_ERRORS as error:
             logger.debug("The error in full:", exc_info=True)
-            message = _PYDANTIC_NOISE.sub("", str(error))
-            raise click.ClickException(message) from error
+            raise click.ClickException(_NOISE.sub("", str(error))) from error
+        except yaml.MarkedYAMLError as error:
+            logger.debug("The error in full:", exc_info=True)
+            raise click.ClickException(_describe_unreadable(error)) from error
         except (ValueError, AttributeError, MissingConfigException) as error:
             logger.debug("The error in full:", exc_info=True)
+            if str(error).startswith("Duplicate keys found in"):
+                raise click.ClickException(f"{error}; keep one of each.") from error
             wrong = next(_find_wrong_names(arguments), None)
             if wrong is None:
                 raise
@@ -53,13 +66,28 @@ def _say_plainly(command: click.Command) -> click.Command:
     return command
 
 
+def _describe_unreadable(error: yaml.MarkedYAMLError) -> str:
+    """Where a file is not YAML; Kedro counts its lines from 0 and leaves out why."""
+    told, cause = _UNREADABLE_FILE.match(str(error)), error.__cause__
+    if told is None or not isinstance(cause, yaml.MarkedYAMLError):
+        return str(error)
+    mark = cause.problem_mark
+    return (
+        f"{told['file']}, line {mark.line + 1}, column {mark.column + 1}: "
+        f"{cause.problem}; expected YAML: look at the indentation, colons and quotes "
+        f"there and in the line above."
+    )
+
+
 def _find_wrong_names(arguments: dict[str, Any]) -> Iterator[str]:
-    """What the options of a run name that is not there, in words."""
-    folder = Path(arguments["conf_source"] or Path.cwd() / settings.CONF_SOURCE)
+    """What the options of a command name that is not there, in words."""
+    folder = Path(arguments.get("conf_source") or Path.cwd() / settings.CONF_SOURCE)
     environments = {child.name for child in folder.glob("*") if child.is_dir()}
-    if arguments["env"]:
+    if arguments.get("env"):
         kind = f"folder of {folder}"
         yield from _find_wrong_name("env", kind, [arguments["env"]], environments)
+    if "runner" not in arguments:
+        return
     runner = arguments["runner"]
     if runner and "." not in runner:
         yield from _find_wrong_name("runner", "runner of Kedro's", [runner], _RUNNERS)
@@ -127,5 +155,7 @@ def cli() -> None:
     """Commands of pivotrl_pipeline."""
 
 
+for command in cache_group.commands.values():
+    _say_plainly(command)
 cli.add_command(run)
 cli.add_command(cache_group)
