@@ -97,10 +97,18 @@ class Recorder:
             seconds=round(seconds, 3),
             run_id=self._run_id,
         )
-        paths = self._ports.paths(node)
-        with contextlib.suppress(OSError):
+        try:
             self._cache.receipts.write(key, receipt)
-            if paths is not None:
+        except OSError as error:
+            logger.warning(
+                "%s runs again next time: its receipt was not written (%s).",
+                node.name,
+                error,
+            )
+            return
+        paths = self._ports.paths(node)
+        if paths is not None:
+            with contextlib.suppress(OSError):
                 self._cache.store.keep(key, receipt, paths)
 
     def _problem(self, decision: Decision, outputs: Mapping[str, str]) -> str:
