@@ -111,6 +111,34 @@ def test_unwritable_cache_folder_costs_only_the_cache(project: Project) -> None:
     assert project.outputs() == before
 
 
+def test_receipt_that_cannot_be_written_is_told(project: Project) -> None:
+    receipts = project.path / ".kedro_cache/receipts"
+    shutil.rmtree(receipts)
+    receipts.write_text("a file is in the way")
+
+    result = project.run()
+
+    assert len(result.ran) == 4
+    told = "render runs again next time: its receipt was not written (["
+    assert told in result.output
+
+
+def test_input_that_is_not_there_is_told_before_any_node_runs(
+    project: Project,
+) -> None:
+    project.edit("src/toy/pipeline_registry.py", '"params:report"', '"style"')
+    project.append(
+        "conf/base/catalog.yml",
+        "style: {type: json.JSONDataset, filepath: data/style.json}\n",
+    )
+
+    failed = project.kedro("run", "--refresh", "all")
+
+    assert failed.code != 0
+    assert "data/style.json" in failed.output
+    assert failed.ran == []
+
+
 def test_unwritable_data_folder_fails_without_harm(project: Project) -> None:
     project.edit("conf/base/catalog.yml", "data/report.txt", "data/raw.txt/report.txt")
     project.edit("conf/base/parameters.yml", "digits: 1", "digits: 0")

@@ -181,7 +181,7 @@ def test_finished_nodes_of_a_failed_run_are_kept(
 
     failed = project.kedro("run", "--runner", runner)
     assert failed.code != 0
-    assert "2 nodes that finished are skipped next time" in failed.output
+    assert "Failed in summarise; 2 nodes that finished are skipped" in failed.output
 
     project.edit("src/toy/nodes.py", "    1 / 0", '    ran("summarise")')
 

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kedro.framework.hooks.manager import _NullPluginManager
@@ -13,6 +13,7 @@ from kedro.runner import AbstractRunner
 
 from .cache import Cache, Project
 from .collection import resume_collection
+from .data import MISSING
 from .decisions import Decision, settle_inputs
 from .entries import plain_name
 from .locking import exclusive
@@ -127,10 +128,11 @@ class CachedRun:
         )
         settled = settle_inputs(self._pipeline, cache.ports)
         try:
+            self._load_missing(decisions, settled)
             scheduler.run(runner, _or_null(hook_manager), self._run_id, settled)
         except Exception:
             recorder.clear_marks()
-            report.log_failure()
+            report.log_failure(is_recorded=True)
             raise
         cache.store.shrink()
         report.log_summary()
@@ -156,7 +158,7 @@ class CachedRun:
         try:
             scheduler.run(runner, _or_null(hook_manager), self._run_id, settled)
         except Exception:
-            report.log_failure()
+            report.log_failure(is_recorded=False)
             raise
         report.log_summary()
 
@@ -176,6 +178,15 @@ class CachedRun:
         runner._validate_catalog(self._catalog)
         runner._validate_nodes(self._pipeline.nodes)
         runner._set_manager_datasets(self._catalog)
+
+    def _load_missing(
+        self, decisions: Iterable[Decision], settled: Mapping[str, str | None]
+    ) -> None:
+        """Lets an input that is not there say so before any node has run."""
+        names = {n for d in decisions if d.action == "run" for n in d.node.inputs}
+        for name in sorted(names):
+            if settled.get(plain_name(name)) == MISSING:
+                self._catalog.load(name)
 
     def _tidy(self, cache: Cache) -> None:
         """Removes what killed runs left half-written, and tells of their outputs."""

@@ -66,7 +66,7 @@ def log_plan(decisions: Sequence[Decision]) -> None:
         if decision.action in counts:
             counts[decision.action] += 1
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    _log([f"Plan: {len(decisions)} nodes ({told or 'none certain'})"])
+    _log([f"Plan: {_count_nodes(len(decisions))} ({told or 'none certain'})"])
     _log(describe_plan(decisions))
 
 
@@ -122,6 +122,7 @@ class Report(Progress):
 
     def __init__(self) -> None:
         self._last: dict[str, Decision] = {}
+        self._running: dict[str, None] = {}
         self._ran_seconds: dict[str, float] = {}
 
     def decided(self, decision: Decision) -> None:
@@ -130,9 +131,11 @@ class Report(Progress):
             _log([f"restored {decision.node.name}"])
 
     def started(self, decision: Decision) -> None:
+        self._running[decision.node.name] = None
         _log([f"Running {decision.node.name}"])
 
     def finished(self, decision: Decision, seconds: float) -> None:
+        del self._running[decision.node.name]
         self._ran_seconds[decision.node.name] = seconds
         _log([f"Finished {decision.node.name} in {describe_seconds(seconds)}"])
 
@@ -140,10 +143,16 @@ class Report(Progress):
         """Names of the nodes that ran, in the order in which they ended."""
         return list(self._ran_seconds)
 
-    def log_failure(self) -> None:
-        """Logs what is kept of a run in which a node failed."""
+    def log_failure(self, *, is_recorded: bool) -> None:
+        """Logs which nodes failed, and how many others need not run again."""
         kept = len(self._ran_seconds)
-        _log([f"Failed; the {kept} nodes that finished are skipped next time."])
+        if not self._running and not kept:
+            return
+        failed = f"Failed in {', '.join(self._running)}" if self._running else "Failed"
+        if kept and is_recorded:
+            verb = "is" if kept == 1 else "are"
+            failed += f"; {_count_nodes(kept)} that finished {verb} skipped next time"
+        _log([f"{failed}."])
 
     def log_summary(self) -> None:
         """Logs what ran, what was skipped or restored, and the time saved."""
@@ -166,6 +175,10 @@ def log_outcome(not_run: Iterable[Decision], ran_seconds: dict[str, float]) -> N
     told = [part for part in parts if not part.startswith("0 ")]
     saved = sum(decision.saved_seconds for decision in decisions)
     _log([f"Done: {', '.join(told)}; {describe_seconds(saved)} saved."])
+
+
+def _count_nodes(number: int) -> str:
+    return "1 node" if number == 1 else f"{number} nodes"
 
 
 def _log(lines: Iterable[str]) -> None:
