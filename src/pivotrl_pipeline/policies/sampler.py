@@ -45,7 +45,8 @@ def sample_rows(
         memory: Of the call before; without pasts. If that had the same prompts, they
             are not forwarded again.
     """
-    return _Sampler(model, request, counts, pasts or {}, save_row, memory).run()
+    trunks = Trunks(model, request, counts, pasts or {}, memory)
+    return _Sampler(model, request, counts, trunks, save_row).run()
 
 
 class _Sampler:
@@ -56,9 +57,8 @@ class _Sampler:
         model: PreTrainedModel,
         request: Request,
         counts: TokenCounts,
-        pasts: Mapping[int, Past],
+        trunks: Trunks,
         save_row: SaveRow | None,
-        memory: PromptMemory | None,
     ) -> None:
         self._model = model
         self._request = request
@@ -67,7 +67,7 @@ class _Sampler:
         self._device = model.device
         self._limit = request.settings.max_new_tokens
         self._log = RowLog(request.seeds, request.settings, self._device)
-        self._trunks = Trunks(model, request, counts, pasts, memory)
+        self._trunks = trunks
         nothing = torch.zeros(0, dtype=torch.long, device=self._device)
         self._rows = self._steps = self._tokens = self._positions = nothing
         self._own = OwnTokens(0, max(1, self._limit - 1), self._device)
