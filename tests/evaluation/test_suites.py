@@ -14,7 +14,6 @@ from pivotrl_pipeline.environments.skills import skill_families
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.evaluation.results import Suite
 from pivotrl_pipeline.evaluation.suites import (
-    EvaluationPlan,
     evaluate_policy,
     evaluate_validation,
 )
@@ -45,7 +44,7 @@ def test_the_examples_in_the_file_are_what_the_parameters_take() -> None:
 
 
 def test_without_tiers_only_what_is_out_of_domain_is_asked() -> None:
-    plan = EvaluationPlan(
+    plan = OodEvaluationParameters(
         tiers=(),
         tasks_per_tier=2,
         items_per_skill=1,

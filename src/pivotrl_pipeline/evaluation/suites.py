@@ -5,8 +5,7 @@ seeds that no trajectory uses; the skills appear in no trajectory at all. Suites
 packages bring stand beside the skills where the parameters name them.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from pivotrl_pipeline.environments.base import Environment
 from pivotrl_pipeline.environments.seeds import SeedRange, take_seeds
@@ -21,29 +20,16 @@ from pivotrl_pipeline.evaluation.harness_suite import evaluate_harness
 from pivotrl_pipeline.evaluation.reasoning_gym_suite import evaluate_reasoning_gym
 from pivotrl_pipeline.evaluation.results import EvaluationResult, Suite
 from pivotrl_pipeline.parameters.ood_evaluation import (
+    OodEvaluationParameters,
     ReasoningGymSuite,
-    SuiteParameters,
 )
 from pivotrl_pipeline.policies.base import Policy, SamplingSettings
 from pivotrl_pipeline.records.messages import Role, dump_json, message_to_json
 from pivotrl_pipeline.sampling.episodes import EpisodeOutcome, run_episodes
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationPlan:
-    """How much is asked, and within which limits."""
-
-    tiers: tuple[str, ...]
-    tasks_per_tier: int
-    items_per_skill: int
-    suites: Mapping[str, SuiteParameters]
-    """Out-of-domain suites beside the skills, by name."""
-    max_new_tokens: int
-    max_prompt_tokens: int
-
-
 def evaluate_policy(
-    policy: Policy, name: str, environment: Environment, plan: EvaluationPlan
+    policy: Policy, name: str, environment: Environment, plan: OodEvaluationParameters
 ) -> list[EvaluationResult]:
     """Every item of both suites, answered greedily by the policy called ``name``."""
     in_domain = evaluate_in_domain(policy, name, environment, plan)
@@ -51,7 +37,7 @@ def evaluate_policy(
 
 
 def evaluate_in_domain(
-    policy: Policy, name: str, environment: Environment, plan: EvaluationPlan
+    policy: Policy, name: str, environment: Environment, plan: OodEvaluationParameters
 ) -> list[EvaluationResult]:
     """Success on held-out desk tasks, one result per task."""
     seeds = take_seeds(SeedRange.HELD_OUT, plan.tasks_per_tier)
@@ -62,7 +48,7 @@ def evaluate_validation(
     policy: Policy,
     name: str,
     environment: Environment,
-    plan: EvaluationPlan,
+    plan: OodEvaluationParameters,
     *,
     tasks_per_tier: int,
 ) -> list[EvaluationResult]:
@@ -86,7 +72,7 @@ def _evaluate_tasks(
     policy: Policy,
     name: str,
     environment: Environment,
-    plan: EvaluationPlan,
+    plan: OodEvaluationParameters,
     seeds: Sequence[int],
     suite: Suite,
 ) -> list[EvaluationResult]:
@@ -107,7 +93,7 @@ def _evaluate_tasks(
 
 
 def evaluate_out_of_domain(
-    policy: Policy, name: str, plan: EvaluationPlan
+    policy: Policy, name: str, plan: OodEvaluationParameters
 ) -> list[EvaluationResult]:
     """Accuracy on the skills and on the suites that are named, one result per item."""
     results = _evaluate_skills(policy, name, plan)
@@ -120,7 +106,7 @@ def evaluate_out_of_domain(
 
 
 def _evaluate_skills(
-    policy: Policy, name: str, plan: EvaluationPlan
+    policy: Policy, name: str, plan: OodEvaluationParameters
 ) -> list[EvaluationResult]:
     seeds = take_seeds(SeedRange.HELD_OUT, plan.items_per_skill)
     items = [
@@ -143,7 +129,7 @@ def _evaluate_skills(
     ]
 
 
-def _greedy(plan: EvaluationPlan) -> SamplingSettings:
+def _greedy(plan: OodEvaluationParameters) -> SamplingSettings:
     return SamplingSettings(
         temperature=0.0, top_p=1.0, max_new_tokens=plan.max_new_tokens
     )

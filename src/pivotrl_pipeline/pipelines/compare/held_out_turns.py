@@ -22,7 +22,6 @@ from pivotrl_pipeline.parameters.variance_computation import (
     VarianceComputationParameters,
 )
 from pivotrl_pipeline.pipelines.cells import bind
-from pivotrl_pipeline.pipelines.ood_evaluation.nodes import make_plan
 from pivotrl_pipeline.policies.loading import load_policy
 from pivotrl_pipeline.records.frames import group_candidates, records_to_table
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
@@ -31,7 +30,6 @@ from pivotrl_pipeline.sampling.seeds import derive_seed
 from pivotrl_pipeline.verifiers.build import build_verifier
 
 logger = logging.getLogger(__name__)
-
 
 SEEN, REPORTED = "seen_candidates", "reported_candidates"
 
@@ -91,14 +89,11 @@ def evaluate_cell_on_turns(
     name: str,
 ) -> pd.DataFrame:
     """`evaluation_results` of one policy: rewards on turns, and other suites."""
-    loaded, plan = (
-        load_policy(policy.location, policy_parameters),
-        make_plan(parameters),
-    )
+    loaded = load_policy(policy.location, policy_parameters)
     verifier = build_verifier(verifier_parameters.verifiers[selection.verifier])
     held_out = trajectories[trajectories["split"] == Split.VALIDATION.value]
     is_seen = seen_candidates["trajectory_id"].isin(held_out["trajectory_id"])
-    results = suites.evaluate_out_of_domain(loaded, name, plan)
+    results = suites.evaluate_out_of_domain(loaded, name, parameters)
     for suite, candidates in (
         (Suite.VALIDATION, seen_candidates[is_seen]),
         (Suite.IN_DOMAIN, reported_candidates),
@@ -109,8 +104,8 @@ def evaluate_cell_on_turns(
             group_candidates(trajectories, candidates),
             verifier,
             suite,
-            max_new_tokens=plan.max_new_tokens,
-            max_prompt_tokens=plan.max_prompt_tokens,
+            max_new_tokens=parameters.max_new_tokens,
+            max_prompt_tokens=parameters.max_prompt_tokens,
         )
     return records_to_table(results)
 

@@ -11,7 +11,7 @@ from pivotrl_pipeline.parameters.ood_evaluation import (
 )
 from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.pipelines.cells import Cell
-from pivotrl_pipeline.pipelines.ood_evaluation.nodes import INITIAL, make_plan
+from pivotrl_pipeline.pipelines.ood_evaluation.nodes import INITIAL
 from pivotrl_pipeline.policies.loading import load_policy
 from pivotrl_pipeline.records.frames import parse_trajectories, records_to_table
 from pivotrl_pipeline.records.messages import JsonValue, dump_json
@@ -39,12 +39,11 @@ def evaluate_cell(
     """`evaluation_results` of one policy, validation tasks among them."""
     world = find_training_tasks(parse_trajectories(trajectories).values()).environment
     loaded = load_policy(policy.location, policy_parameters)
-    plan = make_plan(parameters)
     validation = suites.evaluate_validation(
-        loaded, name, world, plan, tasks_per_tier=validation_tasks
+        loaded, name, world, parameters, tasks_per_tier=validation_tasks
     )
     return records_to_table(
-        validation + suites.evaluate_policy(loaded, name, world, plan)
+        validation + suites.evaluate_policy(loaded, name, world, parameters)
     )
 
 

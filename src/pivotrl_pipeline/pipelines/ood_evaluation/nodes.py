@@ -4,7 +4,6 @@ import pandas as pd
 
 from pivotrl_pipeline.environments.desk.environment import OrderDesk
 from pivotrl_pipeline.evaluation import suites
-from pivotrl_pipeline.evaluation.suites import EvaluationPlan
 from pivotrl_pipeline.evaluation.summary import summarise_results
 from pivotrl_pipeline.parameters.ood_evaluation import (
     EvaluationSummaryParameters,
@@ -68,18 +67,6 @@ def report_run(
     return render_run_summary(*tables, confidence=parameters.confidence)
 
 
-def make_plan(parameters: OodEvaluationParameters) -> EvaluationPlan:
-    """How much is asked of every policy."""
-    return EvaluationPlan(
-        parameters.tiers,
-        parameters.tasks_per_tier,
-        parameters.items_per_skill,
-        parameters.suites,
-        parameters.max_new_tokens,
-        parameters.max_prompt_tokens,
-    )
-
-
 def _evaluate(
     checkpoint: PolicyCheckpoint,
     name: str,
@@ -90,6 +77,6 @@ def _evaluate(
         load_policy(checkpoint.location, policy_parameters),
         name,
         OrderDesk(),
-        make_plan(parameters),
+        parameters,
     )
     return records_to_table(results)
