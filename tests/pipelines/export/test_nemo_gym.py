@@ -78,6 +78,7 @@ ODD = [
     _trajectory(f"odd-{number}", _turn(_call("f", json.dumps({"v": value}))))
     for number, value in enumerate(ODD_VALUES)
 ]
+HELD_OUT = _trajectory("held-out", _turn(content="Done."))
 SURROGATE = _trajectory("surrogate", _turn(content="half \ud83d of a pair"))
 INFINITE = _trajectory("infinite", _turn(_call("f", '{"v":[1e999]}')))
 
@@ -86,7 +87,10 @@ def _export(
     *trajectories: dict[str, Any], reasoning: str = "keep_all"
 ) -> list[dict[str, Any]]:
     """The training rows as a reader of the file has them; each turn is a pivot."""
-    ingested = ingest_trajectories(list(trajectories), TOOLS, INGESTION)
+    ingested = ingest_trajectories([*trajectories, HELD_OUT], TOOLS, INGESTION)
+    table = ingested.trajectories
+    is_held_out = table["trajectory_id"] == HELD_OUT["trajectory_id"]
+    table = table.assign(split=is_held_out.map({True: "validation", False: "train"}))
     policy = PolicyParameters.model_validate(
         {
             "device": "cpu",
@@ -96,10 +100,11 @@ def _export(
         }
     )
     candidates = ingested.pivot_candidates
+    is_pivot = candidates["trajectory_id"] != HELD_OUT["trajectory_id"]
     train, _ = export_nemo_gym(
-        ingested.trajectories,
+        table,
         candidates,
-        candidates,
+        candidates[is_pivot],
         policy,
         ExportParameters(nemo_gym_agent="agent"),
     )

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,9 @@ from kedro.validation.type_extractor import TypeExtractor
 
 from pivotrl_pipeline.datasets.json_lines_dataset import JsonLinesDataset
 from pivotrl_pipeline.datasets.table_dataset import TableDataset
+from pivotrl_pipeline.errors import ConfigurationError, PolicyError
+from pivotrl_pipeline.formats.export.rendered import render_turns
+from pivotrl_pipeline.formats.export.turns import collect_turns
 from pivotrl_pipeline.formats.nemo_gym_pivots import read_nemo_gym_pivot
 from pivotrl_pipeline.parameters.export import ExportParameters
 from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
@@ -170,6 +174,40 @@ def test_the_published_comparator_rewards_every_exported_label(exported: Path) -
 
     verdicts = [verifier.verify(State((), ()), action, action) for action in actions]
     assert [verdict.reward for verdict in verdicts] == [1.0] * len(rows)
+
+
+@pytest.mark.parametrize(
+    ("split", "counts"), [("train", "16 pivots"), ("validation", "0 pivots")]
+)
+def test_tasks_on_one_side_alone_are_refused_before_anything_is_written(
+    split: str, counts: str, tables: dict[str, pd.DataFrame]
+) -> None:
+    trajectories = tables["trajectories"].assign(split=split)
+    candidates = tables["pivot_candidates"]
+    pivots = candidates[candidates["turn_index"] < 2].iloc[
+        : 16 if split == "train" else 0
+    ]
+
+    with pytest.raises(ConfigurationError, match=f"export: {counts}"):
+        collect_turns(trajectories, candidates, pivots)
+
+
+class _PlainRenderer:
+    def render_text(self, state: State) -> str:
+        """The texts one after the other, each ended."""
+        return "".join(f"{message.content}|" for message in state.prefix)
+
+
+def test_text_that_no_file_takes_is_refused_by_name(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    turns = collect_turns(**tables)
+    broken = replace(
+        turns[0], demonstrated_message={"role": "assistant", "content": "\ud83d"}
+    )
+
+    with pytest.raises(PolicyError, match=f"{broken.candidate_id}.*surrogate"):
+        render_turns([broken], _PlainRenderer())
 
 
 def test_statistics_go_along(exported: Path) -> None:

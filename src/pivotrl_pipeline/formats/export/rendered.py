@@ -41,7 +41,7 @@ def render_turns(turns: Iterable[ExportedTurn], renderer: Renderer) -> pd.DataFr
 
     Raises:
         PolicyError: If the template changes a state when its action follows, so that
-            the action has no text of its own.
+            the action has no text of its own, or if the text is no Unicode.
     """
     ending = _find_ending(renderer)
     rows = []
@@ -114,6 +114,14 @@ def _render_turn(
     prompt = renderer.render_text(turn.state)
     answered = (*turn.state.prefix, turn.action.to_message())
     whole = renderer.render_text(replace(turn.state, prefix=answered))
+    try:
+        whole.encode()
+    except UnicodeEncodeError as error:
+        raise PolicyError(
+            f"Candidate {turn.candidate_id!r}: its text holds half a surrogate pair "
+            f"({error.object[error.start]!r}), which no file of text and no tokenizer "
+            f"takes; repair the trajectory or leave it out."
+        ) from error
     if not whole.startswith(prompt) or not whole.endswith(ending):
         raise PolicyError(
             f"Candidate {turn.candidate_id!r}: the chat template renders the state "

@@ -1,12 +1,14 @@
 """What every export starts from: the pivots, and the turns held out."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
 import pandas as pd
 
+from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.records.frames import parse_trajectories
 from pivotrl_pipeline.records.messages import (
     Action,
@@ -66,6 +68,9 @@ def collect_turns(
         trajectories: The table.
         pivot_candidates: The table.
         pivots: The table; all of the training split.
+
+    Raises:
+        ConfigurationError: If either side is empty: no trainer opens an empty file.
     """
     columns = [name for name in STATISTICS if name in pivots.columns]
     statistics = {
@@ -77,7 +82,17 @@ def collect_turns(
             index=False, name=None
         )
     }
-    return list(_iterate(trajectories, pivot_candidates, statistics))
+    turns = list(_iterate(trajectories, pivot_candidates, statistics))
+    counts = Counter(turn.split for turn in turns)
+    if not counts[Split.TRAIN] or not counts[Split.VALIDATION]:
+        raise ConfigurationError(
+            f"export: {counts[Split.TRAIN]} pivots to train on and "
+            f"{counts[Split.VALIDATION]} turns of held-out tasks in "
+            f"{trajectories['task_id'].nunique()} tasks; expected some of both, since "
+            f"no trainer opens an empty file: choose an ingestion.validation_rate or "
+            f"ingestion.seed that parts the tasks, or see the selection report."
+        )
+    return turns
 
 
 def _iterate(
