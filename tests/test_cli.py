@@ -1,5 +1,6 @@
 """What a user reads when a run cannot work: one message, nothing half-written."""
 
+import errno
 import os
 import re
 import shutil
@@ -7,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+from pivotrl_pipeline.cli import _say_plainly
 
 PROJECT = Path(__file__).parents[1]
 
@@ -200,6 +204,28 @@ def test_commands_of_the_cache_say_what_is_wrong_as_a_run_does(
 
 @pytest.mark.parametrize("command", [("run",), ("registry", "list")], ids=str)
 def test_a_grid_that_cannot_be_run_is_told_line_by_line(
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left", "/data/x"), "'/data/x'; make room"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/data/x"), None),
+    ],
+    ids=["full disk", "a mistake of ours"],
+)
+def test_a_disk_that_cannot_be_written_to_is_no_mistake_of_ours(
+    error: OSError, message: str | None
+) -> None:
+    def fail() -> None:
+        raise error
+
+    command = _say_plainly(click.Command("run", callback=fail))
+
+    with pytest.raises((click.ClickException, OSError), match=message) as caught:
+        command.callback()  # type: ignore[misc]
+
+    assert isinstance(caught.value, click.ClickException) == (message is not None)
+
+
     tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     for name in ("pyproject.toml", ".telemetry"):

@@ -1,6 +1,7 @@
 """The project's commands: Kedro's ``run`` with the cache's options, and ``cache``."""
 
 import difflib
+import errno
 import functools
 import logging
 import re
@@ -29,6 +30,10 @@ EXPECTED_ERRORS = (
     OmegaConfBaseException,
 )
 """What a user can mend: said in a message, without the way through our code."""
+_DISK_ERRORS = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.EDQUOT, errno.EFBIG, errno.ENOSPC),
+}
 _NOISE = re.compile(
     r"Failed to instantiate \w+ for parameter '[^']*': |Value error, "
     r"|\s*\[type=[^\]]*\]|\n\s*For further information visit \S+"
@@ -50,6 +55,14 @@ def _say_plainly(command: click.Command) -> click.Command:
         except EXPECTED_ERRORS as error:
             logger.debug("The error in full:", exc_info=True)
             raise click.ClickException(_NOISE.sub("", str(error))) from error
+        except OSError as error:
+            if error.errno not in _DISK_ERRORS:
+                raise
+            logger.debug("The error in full:", exc_info=True)
+            raise click.ClickException(
+                f"{error}; make room there or let it be written to, and run again: "
+                f"what is done is kept."
+            ) from error
         except yaml.MarkedYAMLError as error:
             logger.debug("The error in full:", exc_info=True)
             raise click.ClickException(_describe_unreadable(error)) from error
