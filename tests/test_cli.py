@@ -202,8 +202,6 @@ def test_commands_of_the_cache_say_what_is_wrong_as_a_run_does(
     assert "Traceback" not in result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("command", [("run",), ("registry", "list")], ids=str)
-def test_a_grid_that_cannot_be_run_is_told_line_by_line(
 @pytest.mark.parametrize(
     ("error", "message"),
     [
@@ -226,6 +224,8 @@ def test_a_disk_that_cannot_be_written_to_is_no_mistake_of_ours(
     assert isinstance(caught.value, click.ClickException) == (message is not None)
 
 
+@pytest.mark.parametrize("command", [("run",), ("registry", "list")], ids=str)
+def test_a_grid_that_cannot_be_run_is_told_line_by_line(
     tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     for name in ("pyproject.toml", ".telemetry"):
