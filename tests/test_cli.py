@@ -61,6 +61,8 @@ def test_settings_that_cannot_work_are_named_together_before_any_node_runs(
             r"'rl_update': .*\s+There is no parameter 'grop_size'; choose from: .*"
             r"Did you mean 'group_size'\?",
         ),
+        # What was found holds brackets, and is left out whole.
+        ("ood_evaluation.tier=[long]", r"Did you mean 'tiers'\?\n"),
     ],
 )
 def test_wrong_names_are_refused_with_the_right_ones(

@@ -36,7 +36,7 @@ _DISK_ERRORS = {
 }
 _NOISE = re.compile(
     r"Failed to instantiate \w+ for parameter '[^']*': |Value error, "
-    r"|\s*\[type=[^\]]*\]|\n\s*For further information visit \S+"
+    r"|\s*\[type=.*\](?=\n|$)|\n\s*For further information visit \S+"
     r"|\n\s*object_type=\w+|(?<=[^.]\.)\.(?=\n)|^\s+"
 )
 _UNREADABLE_FILE = re.compile(r"Invalid YAML or JSON file (?P<file>.*), unable to read")
