@@ -1,5 +1,6 @@
 """The exported files, read as their consumers read them."""
 
+import asyncio
 import importlib.util
 import json
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
@@ -303,36 +305,58 @@ def test_the_verl_score_knows_the_demonstrated_action(exported: Path) -> None:
 
 
 @pytest.mark.filterwarnings("default")
-def test_verl_reads_the_rows_and_loads_the_score(
+def test_verl_reads_the_rows_and_its_manager_rewards_them(
     exported: Path, policy_folder: Path
 ) -> None:
     reader = pytest.importorskip("verl.utils.dataset.rl_dataset", exc_type=ImportError)
-    loader = pytest.importorskip("verl.utils.import_utils", exc_type=ImportError)
+    rewards = pytest.importorskip("verl.trainer.ppo.reward", exc_type=ImportError)
+    managers = pytest.importorskip(
+        "verl.experimental.reward_loop.reward_manager.naive", exc_type=ImportError
+    )
+    torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     omegaconf = pytest.importorskip("omegaconf")
     folder = exported / "verl"
     tokenizer = transformers.AutoTokenizer.from_pretrained(policy_folder)
-    tokenizer.chat_template = "{{ messages[0]['content'] }}"
-
+    tokenizer.chat_template = "{{ messages[0].content }}"
+    function = {"path": str(folder / "compute_score.py"), "name": "compute_score"}
+    config = omegaconf.OmegaConf.create(
+        {
+            "cache_dir": str(exported / "verl_cache"),
+            "reward": {"custom_reward_function": function},
+        }
+    )
     rows = reader.RLHFDataset(
-        data_files=str(folder / "train.parquet"),
-        tokenizer=tokenizer,
-        config=omegaconf.OmegaConf.create({"cache_dir": str(exported / "verl_cache")}),
+        data_files=str(folder / "train.parquet"), tokenizer=tokenizer, config=config
     )
-    compute_score = loader.load_extern_object(
-        str(folder / "compute_score.py"), "compute_score"
-    )
-
     rendered = pd.read_parquet(exported / "rendered_turns.parquet")
-    prompt = tokenizer.apply_chat_template(rows[0]["raw_prompt"], tokenize=False)
-    assert prompt == rendered["prompt"][0]
-    score = compute_score(
-        data_source=rows[0]["data_source"],
-        solution_str=rendered["completion"][0],
-        ground_truth=rows[0]["reward_model"]["ground_truth"],
-        extra_info=rows[0]["extra_info"],
-    )
-    assert score == 1.0
+    rendered = rendered[rendered["split"] == "train"]
+
+    async def reward(row: dict[str, Any], text: str) -> float:
+        manager = managers.NaiveRewardManager(
+            config, tokenizer, rewards.get_custom_reward_fn(config)
+        )
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        response = torch.tensor([[*ids, tokenizer.eos_token_id]])
+        batch = managers.DataProto.from_dict(
+            tensors={
+                "responses": response,
+                "attention_mask": torch.ones_like(response),
+            },
+            non_tensors={
+                key: np.array([row[key]], dtype=object)
+                for key in ("data_source", "reward_model", "extra_info")
+            },
+        )
+        return float((await manager.run_single(batch))["reward_score"])
+
+    for row, prompt, completion in zip(
+        rows, rendered["prompt"], rendered["completion"], strict=True
+    ):
+        shown = tokenizer.apply_chat_template(row["raw_prompt"], tokenize=False)
+        assert shown == prompt
+        assert asyncio.run(reward(row, completion)) == 1.0
+        assert asyncio.run(reward(row, "no idea")) == 0.0
 
 
 def test_kedro_knows_the_types_of_all_parameters() -> None:
