@@ -13,6 +13,7 @@ from typing import cast
 import orjson
 
 from pivotrl_pipeline.records.messages import (
+    JsonObject,
     JsonValue,
     dump_json,
     parse_arguments,
@@ -45,15 +46,15 @@ def parse_json(text: bytes | str) -> JsonValue:
     return cast("JsonValue", json.loads(text))
 
 
-def dump_each(values: Sequence[object]) -> list[bytes]:
-    """What `dump_json` makes of each of the values, in which there are no numbers."""
+def dump_each(messages: Sequence[JsonObject]) -> list[bytes]:
+    """What `dump_json` makes of each of the messages, in which there are no numbers."""
     try:
-        texts = list(map(orjson.dumps, values))
+        texts = list(map(orjson.dumps, messages))
     except TypeError:
-        return [dump_json(value).encode() for value in values]
+        return [dump_json(message).encode() for message in messages]
     joined = b"".join(texts)
     if _DELETE in joined:
-        return [dump_json(value).encode() for value in values]
+        return [dump_json(message).encode() for message in messages]
     if joined.isascii():
         return texts
     return [text.decode().encode("ascii", _HANDLER) for text in texts]

@@ -3,7 +3,7 @@
 import hashlib
 import marshal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import NamedTuple, cast
 
@@ -28,10 +28,8 @@ from pivotrl_pipeline.records.trajectories import Split
 
 DIGEST_BYTES = 8
 _CALL, _MESSAGE = ActionType.TOOL_CALL.value, ActionType.MESSAGE.value
-_ASSISTANT = Role.ASSISTANT.value
-_MARKS = {role.value: f"\0{role.value}\0" for role in Role}
-# Not hash(): that of a text differs between processes.
-_hash = partial(hashlib.blake2b, digest_size=DIGEST_BYTES)
+_MARKS = {role.value: f"\0{role.value}\0".encode() for role in Role}
+_sha1 = partial(hashlib.sha1, usedforsecurity=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +52,12 @@ class IngestionSettings:
 class ConvertedTurns:
     """The assistant turns of a trajectory, a list per column."""
 
-    message_indices: list[int]
-    action_texts: list[bytes]
-    action_types: list[str]
-    states: list[bytes]
+    message_indices: list[int] = field(default_factory=list)
+    action_texts: list[bytes] = field(default_factory=list)
+    action_types: list[str] = field(default_factory=list)
+    states: list[bytes] = field(default_factory=list)
     """Digests of `DIGEST_BYTES` bytes, equal for equal states."""
-    actions: list[bytes]
+    actions: list[bytes] = field(default_factory=list)
     """Likewise, of the demonstrated actions."""
 
 
@@ -154,11 +152,12 @@ def _convert(
     tools: list[JsonObject],
     settings: IngestionSettings,
 ) -> ConvertedRow:
-    (messages_text,) = dump_each([trajectory.messages])
+    message_texts = dump_each(trajectory.messages)
+    messages_text = b"[%b]" % b",".join(message_texts)
     offered = _describe_tools(tools)
     trajectory_id = trajectory.trajectory_id or _make_id(messages_text, offered.text)
     task_id = trajectory.task_id or trajectory_id
-    turns, digest = _convert_turns(trajectory.messages, offered.text)
+    turns, digest = _convert_turns(trajectory.messages, message_texts, offered.text)
     return ConvertedRow(
         position=row.position,
         address=row.address,
@@ -181,7 +180,7 @@ def _convert(
 def _make_id(*texts: bytes) -> str:
     """An id from the content: the same row gets it in whatever file it stands."""
     joined = b"\n".join(texts)
-    return f"trajectory-{_hash(joined).hexdigest()}"
+    return f"trajectory-{hashlib.blake2b(joined, digest_size=8).hexdigest()}"
 
 
 class _OfferedTools(NamedTuple):
@@ -207,37 +206,33 @@ def _describe_marshalled(marshalled: bytes) -> _OfferedTools:
 
 
 def _convert_turns(
-    messages: list[JsonObject], tools_text: bytes
+    messages: list[JsonObject], texts: list[bytes], tools_text: bytes
 ) -> tuple[ConvertedTurns, bytes]:
     """The assistant turns, and the digest of the whole conversation.
 
     Args:
         messages: In canonical form.
+        texts: The same as JSON.
         tools_text: What stands before them.
     """
-    indices: list[int] = []
-    states: list[bytes] = []
-    actions: list[bytes] = []
-    # What a state adds to the one before it, after the action taken there.
-    before, added = tools_text, ""
+    turns = ConvertedTurns()
+    # Of everything so far. Not hash(): that of a text differs between processes.
+    running = _sha1(tools_text)
     for index, message in enumerate(messages):
         role = cast("str", message["role"])
-        seen = _find_seen(message)
-        if role == _ASSISTANT:
-            indices.append(index)
-            states.append(_digest(before, added))
-            actions.append(_digest(b"", seen))
-            before, added = states[-1] + actions[-1], ""
+        running.update(_MARKS[role])
+        seen = _find_seen(message).encode("utf-8", "surrogatepass")
+        if role == "assistant":
+            own = _sha1(seen).digest()
+            turns.message_indices.append(index)
+            turns.action_texts.append(texts[index])
+            turns.action_types.append(_CALL if "tool_calls" in message else _MESSAGE)
+            turns.states.append(running.copy().digest()[:DIGEST_BYTES])
+            turns.actions.append(own[:DIGEST_BYTES])
+            running.update(own)
         else:
-            added += _MARKS[role] + seen
-    taken = [messages[index] for index in indices]
-    types = [_CALL if "tool_calls" in message else _MESSAGE for message in taken]
-    turns = ConvertedTurns(indices, dump_each(taken), types, states, actions)
-    return turns, _digest(before, added)
-
-
-def _digest(before: bytes, text: str) -> bytes:
-    return _hash(before + text.encode("utf-8", "surrogatepass")).digest()
+            running.update(seen)
+    return turns, running.digest()[:DIGEST_BYTES]
 
 
 def _find_seen(message: JsonObject) -> str:
