@@ -139,6 +139,35 @@ def test_input_that_is_not_there_is_told_before_any_node_runs(
     assert failed.ran == []
 
 
+def test_input_that_is_fetched_by_loading_is_known_before_any_node_runs(
+    project: Project,
+) -> None:
+    project.write(
+        "src/toy/datasets.py",
+        """
+        from kedro_datasets.text import TextDataset
+
+
+        class Fetched(TextDataset):
+            def fingerprint(self):
+                return open(self._filepath).read()
+
+            def load(self):
+                if not self._exists():
+                    open(self._filepath, "w").write("5 6")
+                return super().load()
+        """,
+    )
+    project.edit(
+        "conf/base/catalog.yml",
+        "raw: {type: text.TextDataset, filepath: data/raw.txt}",
+        "raw: {type: toy.datasets.Fetched, filepath: data/fetched.txt}",
+    )
+
+    assert project.run().ran == ["parse", "scale", "summarise", "render"]
+    assert project.run().ran == []
+
+
 def test_unwritable_data_folder_fails_without_harm(project: Project) -> None:
     project.edit("conf/base/catalog.yml", "data/report.txt", "data/raw.txt/report.txt")
     project.edit("conf/base/parameters.yml", "digits: 1", "digits: 0")

@@ -128,7 +128,8 @@ class CachedRun:
         )
         settled = settle_inputs(self._pipeline, cache.ports)
         try:
-            self._load_missing(decisions, settled)
+            if self._load_missing(decisions, settled):
+                settled = settle_inputs(self._pipeline, cache.ports)
             scheduler.run(runner, _or_null(hook_manager), self._run_id, settled)
         except Exception:
             recorder.clear_marks()
@@ -181,12 +182,17 @@ class CachedRun:
 
     def _load_missing(
         self, decisions: Iterable[Decision], settled: Mapping[str, str | None]
-    ) -> None:
-        """Lets an input that is not there say so before any node has run."""
+    ) -> bool:
+        """Lets inputs that are not there say so, or be fetched, before any node runs.
+
+        Returns:
+            Whether there were any.
+        """
         names = {n for d in decisions if d.action == "run" for n in d.node.inputs}
-        for name in sorted(names):
-            if settled.get(plain_name(name)) == MISSING:
-                self._catalog.load(name)
+        missing = [n for n in sorted(names) if settled.get(plain_name(n)) == MISSING]
+        for name in missing:
+            self._catalog.load(name)
+        return bool(missing)
 
     def _tidy(self, cache: Cache) -> None:
         """Removes what killed runs left half-written, and tells of their outputs."""
