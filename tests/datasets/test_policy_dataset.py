@@ -131,6 +131,28 @@ def test_unreachable_hub_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> No
         dataset.load()
 
 
+def test_a_model_of_a_hub_is_its_commit_once_it_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    commit = "ab" * 20
+    moving, pinned = (
+        PolicyDataset(filepath=None, hub_id="some/model", revision=revision)
+        for revision in (None, commit)
+    )
+
+    with pytest.raises(FileNotFoundError, match="'some/model' is not in the cache"):
+        moving.fingerprint()
+    assert pinned.fingerprint() == f"some/model@{commit}"
+
+    model = tmp_path / "models--some--model"
+    (model / "refs").mkdir(parents=True)
+    (model / "refs/main").write_text(commit)
+    (model / "snapshots" / commit).mkdir(parents=True)
+    (model / "snapshots" / commit / "config.json").write_text("{}")
+    assert moving.fingerprint() == pinned.fingerprint()
+
+
 def test_description_needs_no_network() -> None:
     dataset = PolicyDataset(filepath=None, hub_id="nobody/nothing", revision="main")
 

@@ -82,7 +82,11 @@ class PolicyDataset(AbstractDataset[TrainedPolicy, PolicyCheckpoint]):
             shutil.rmtree(part, ignore_errors=True)
 
     def fingerprint(self) -> str | None:
-        """A hub's commit; None for a folder, whose files are what counts."""
+        """A hub's commit; None for a folder, whose files are what counts.
+
+        Raises:
+            FileNotFoundError: If the hub's model is yet to be fetched.
+        """
         if self._hub_id is None:
             return None
         return identify_cached(self._hub_id, self._revision)

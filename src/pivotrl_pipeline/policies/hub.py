@@ -1,11 +1,13 @@
 """Models of a hub as local folders."""
 
+import re
 from pathlib import Path
 
 from pivotrl_pipeline.errors import PolicyError
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 
 NEEDED_FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def fetch_policy(hub_id: str, revision: str | None) -> PolicyCheckpoint:
@@ -31,9 +33,16 @@ def fetch_policy(hub_id: str, revision: str | None) -> PolicyCheckpoint:
 
 
 def identify_cached(hub_id: str, revision: str | None) -> str:
-    """The model's commit as far as it is known without a network."""
+    """The model's commit, without a network.
+
+    Raises:
+        FileNotFoundError: If the model is yet to be fetched, and only then known.
+    """
     from huggingface_hub import try_to_load_from_cache
 
     config = try_to_load_from_cache(hub_id, "config.json", revision=revision)
-    commit = Path(config).parent.name if isinstance(config, str) else revision
-    return f"{hub_id}@{commit}"
+    if isinstance(config, str):
+        return f"{hub_id}@{Path(config).parent.name}"
+    if revision is None or not _COMMIT.fullmatch(revision):
+        raise FileNotFoundError(f"{hub_id!r} is not in the cache of the hub's models")
+    return f"{hub_id}@{revision}"
