@@ -136,5 +136,5 @@ def test_without_the_package_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "lm_eval", None)
     monkeypatch.setitem(sys.modules, "lm_eval.evaluator", None)
 
-    with pytest.raises(ConfigurationError, match=r"pivotrl-pipeline\[lm-eval\]"):
+    with pytest.raises(ConfigurationError, match=r"python3 install\.py lm-eval"):
         evaluate_harness(AnsweringPolicy(str), "initial", "mine", make_suite(tmp_path))

@@ -83,5 +83,5 @@ def test_without_the_package_the_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "reasoning_gym", None)
 
-    with pytest.raises(ConfigurationError, match=r"pivotrl-pipeline\[reasoning-gym\]"):
+    with pytest.raises(ConfigurationError, match=r"python3 install\.py reasoning-gym"):
         evaluate_reasoning_gym(AnsweringPolicy(str), "initial", "mine", make_suite())

@@ -20,8 +20,8 @@ def imports_for_suite(suite: str, *, extra: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"ood_evaluation.suites.{suite}: {error.name} is not installed; install "
-            f"pivotrl-pipeline[{extra}], or leave the suite out."
+            f"ood_evaluation.suites.{suite}: {error.name} is not installed; call "
+            f"`python3 install.py {extra}`, or leave the suite out."
         ) from error
 
 
