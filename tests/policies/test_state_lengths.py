@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer, models
+from tokenizers import Encoding, Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
 from pivotrl_pipeline.errors import PolicyError
@@ -154,3 +154,26 @@ def test_texts_that_begin_no_other_are_each_tokenised() -> None:
         [],
         [1],
     ]
+
+
+def test_what_follows_a_shared_special_token_is_tokenised_by_itself() -> None:
+    tokenizer = Tokenizer(
+        models.BPE(vocab={"a": 0, "b": 1, "ab": 2}, merges=[("a", "b")])
+    )
+    tokenizer.add_special_tokens(["|"])
+    encoded = []
+
+    class Recorder:
+        get_added_tokens_decoder = tokenizer.get_added_tokens_decoder
+
+        def encode(self, text: str, **kwargs: bool) -> Encoding:
+            encoded.append(text)
+            return tokenizer.encode(text, **kwargs)
+
+        def encode_batch(self, texts: list[str], **kwargs: bool) -> list[Encoding]:
+            encoded.extend(texts)
+            return tokenizer.encode_batch(texts, **kwargs)
+
+    # ab ab | a and ab ab | b b: four and five tokens, of which the first two are shared
+    assert list(count_tokens(Recorder(), [["abab|a", "abab|bb"]])) == [[4, 5]]
+    assert encoded == ["abab|bb", "|a"]

@@ -2,10 +2,12 @@
 
 The states of a trajectory are beginnings of each other, and so, with most templates,
 are their texts: then one text a trajectory is rendered and tokenised, many at a time.
+Where a template rewrites what it wrote, what the texts still share is tokenised once.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pivotrl_pipeline.policies.template_probe import TemplateFacts
 from pivotrl_pipeline.records.messages import Message, Role
@@ -45,31 +47,66 @@ def render_states(
     return [render(state) for state in states]
 
 
+class _Piece(NamedTuple):
+    """A text, as the beginning of another one and what follows there instead."""
+
+    cover: int
+    """The place of the other text."""
+    shared: int
+    """Characters of it."""
+    rest: str
+
+
 def count_tokens(
     tokenizer: "Tokenizer", texts_of_groups: Iterable[Sequence[str]]
 ) -> Iterator[list[int]]:
-    """Tokens of each text; those that begin a later one of their group cost nothing.
+    """Tokens of each text; what it shares with a later one of its group costs nothing.
 
     Args:
         tokenizer: Neither truncates nor pads. No special tokens are added.
         texts_of_groups: Taken as they are needed.
     """
+    special = _compile_special(tokenizer)
     covers: list[str] = []
-    groups: list[list[tuple[int, int]]] = []
+    groups: list[list[_Piece]] = []
     num_characters = 0
     for texts in texts_of_groups:
         num_earlier = len(covers)
-        group = []
+        group: list[_Piece] = []
         for text in reversed(texts):
-            if len(covers) == num_earlier or not covers[-1].startswith(text):
+            is_first = len(covers) == num_earlier
+            shared = 0 if is_first else _count_shared(special, text, covers[-1])
+            if 2 * shared <= len(text):
                 covers.append(text)
                 num_characters += len(text)
-            group.append((len(covers) - 1, len(text)))
+                shared = len(text)
+            group.append(_Piece(len(covers) - 1, shared, text[shared:]))
         groups.append(group[::-1])
         if num_characters >= BATCH_CHARACTERS:
             yield from _count_in_covers(tokenizer, covers, groups)
             covers, groups, num_characters = [], [], 0
     yield from _count_in_covers(tokenizer, covers, groups)
+
+
+def _compile_special(tokenizer: "Tokenizer") -> re.Pattern[str]:
+    """Finds special tokens; without any it finds nothing."""
+    tokens = tokenizer.get_added_tokens_decoder().values()
+    contents = sorted((t.content for t in tokens if t.special), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, contents)) or r"(?!)")
+
+
+def _count_shared(special: re.Pattern[str], text: str, cover: str) -> int:
+    """Characters of the text that are tokenised in the cover as they are by themselves.
+
+    All of them if the cover begins with the text; else those before a special token
+    that both have, since what stands on its two sides is tokenised apart.
+    """
+    if cover.startswith(text):
+        return len(text)
+    for token in reversed(list(special.finditer(text))):
+        if cover.startswith(text[: token.end()]):
+            return token.start()
+    return 0
 
 
 def _is_settled(prefix: Sequence[Message]) -> bool:
@@ -103,19 +140,18 @@ def _find_ends(text: str, part: str) -> Iterator[int]:
 
 
 def _count_in_covers(
-    tokenizer: "Tokenizer",
-    covers: list[str],
-    groups: Iterable[Iterable[tuple[int, int]]],
+    tokenizer: "Tokenizer", covers: list[str], groups: Iterable[Iterable[_Piece]]
 ) -> Iterator[list[int]]:
-    """Tokens of beginnings, each given by its cover's place and its length."""
     encodings = tokenizer.encode_batch(covers, add_special_tokens=False)
     for group in groups:
         counts = []
-        for place, length in group:
-            count = _count_until(encodings[place], covers[place], length)
+        for piece in group:
+            cover, rest = covers[piece.cover], piece.rest
+            count = _count_until(encodings[piece.cover], cover, piece.shared)
             if count is None:
-                part = covers[place][:length]
-                count = len(tokenizer.encode(part, add_special_tokens=False))
+                count, rest = 0, cover[: piece.shared] + rest
+            if rest:
+                count += len(tokenizer.encode(rest, add_special_tokens=False))
             counts.append(count)
         yield counts
 
