@@ -238,7 +238,7 @@ def test_missing_parser_is_told_with_its_remedy(
 ) -> None:
     monkeypatch.setitem(sys.modules, "bashlex", None)
 
-    with pytest.raises(ConfigurationError, match=r"install pivotrl-pipeline\[shell\]"):
+    with pytest.raises(ConfigurationError, match=r"python3 install.py shell"):
         _verifier()
 
 

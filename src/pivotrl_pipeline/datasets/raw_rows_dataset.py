@@ -47,8 +47,8 @@ class RowFile:
             yield from read[self.kind]()
         except ImportError as error:
             raise DatasetError(
-                f"{self.path.name} is compressed with zstd, which needs the extra "
-                f"'zstd': pip install 'pivotrl-pipeline[zstd]'."
+                f"{self.path.name} is compressed with zstd, which is not installed; "
+                "call `python3 install.py zstd`."
             ) from error
         except (OSError, EOFError, ValueError) as error:
             raise DatasetError(

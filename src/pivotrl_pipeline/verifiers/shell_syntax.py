@@ -52,7 +52,7 @@ def require_parser() -> None:
     except ImportError as error:
         raise ConfigurationError(
             "The shell verifier parses commands with bashlex, which is not installed; "
-            "install pivotrl-pipeline[shell] or choose another verifier."
+            "call `python3 install.py shell`, or choose another verifier."
         ) from error
 
 
