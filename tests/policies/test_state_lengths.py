@@ -21,6 +21,7 @@ CALL = Message(
     tool_calls=(make_tool_call("find_order", '{"order_id":7}', "call00001"),),
 )
 THINKING = dataclasses.replace(CALL, reasoning="Look it up.")
+TALKING = dataclasses.replace(CALL, content="One moment.")
 RESULT = Message(Role.TOOL, "shipped", tool_call_id="call00001")
 ANSWER = Message(Role.ASSISTANT, "It is on its way.")
 LOOK_UP = (QUESTION, CALL, RESULT, ANSWER)
@@ -28,6 +29,7 @@ MANY_TURNS = LOOK_UP * 3
 CONVERSATIONS = {
     "calls and answers": MANY_TURNS,
     "answers in a row": (*LOOK_UP, ANSWER, ANSWER, *LOOK_UP),
+    "remarks beside calls": (QUESTION, TALKING, RESULT, TALKING, RESULT, ANSWER) * 2,
     "reasoning": (QUESTION, THINKING, RESULT, THINKING, RESULT, ANSWER),
     "forgotten reasoning": (QUESTION, THINKING, RESULT, ANSWER) * 2,
     "text like the template's": (
@@ -89,8 +91,8 @@ def test_states_of_an_append_only_template_are_cut_from_one_text(
 
     texts = render_states(states, template.facts, render)
 
-    # The last of ten, and the two that are tried.
-    assert rendered == [9, 0, 5]
+    # The last of ten, the first after a question and after a result, the middle one.
+    assert rendered == [9, 0, 1, 5]
     assert texts == [template.render_text(state) for state in states]
 
 

@@ -7,8 +7,15 @@ Where a template rewrites what it wrote, what the texts still share is tokenised
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from pivotrl_pipeline.policies.template_messages import (
+    SYSTEM_MESSAGES,
+    TOOL_CALLS,
+    TOOL_RESULTS,
+    find_contents,
+)
 from pivotrl_pipeline.policies.template_probe import TemplateFacts
 from pivotrl_pipeline.records.messages import Message, Role
 from pivotrl_pipeline.records.trajectories import State
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
 
 BATCH_CHARACTERS = 2**20
 """Tokenised at one time; a token takes about 100 bytes meanwhile."""
+_TRIED = frozenset({SYSTEM_MESSAGES, TOOL_CALLS, TOOL_RESULTS})
 
 
 def render_states(
@@ -27,21 +35,22 @@ def render_states(
 
     A template that only appends begins every assistant turn with its generation
     prompt. Where that stands in the last text once for each turn, the text of a state
-    can only end at the place that belongs to its turn. This is tried on two states;
-    if it does not hold, every state is rendered.
+    can only end at the place that belongs to its turn. This is tried on a few states,
+    one after each role among them; if it does not hold, every state is rendered.
 
     Args:
         states: Of one trajectory, in the order of its turns.
         facts: What the template does.
         render: The text of one state.
     """
-    if len(states) > 1 and facts.is_append_only and _is_settled(states[-1].prefix):
+    if len(states) > 1 and facts.is_append_only and _is_plain(states[-1].prefix):
         last = render(states[-1])
         ends = list(_find_ends(last, facts.generation_prompt))
         turns = [_count_turns(state.prefix) for state in states]
         if len(ends) == turns[-1] + 1:
             texts = [last[: ends[turn]] for turn in turns]
-            tried = (0, len(states) // 2)
+            roles = [state.prefix[-1].role for state in states]
+            tried = {*map(roles.index, roles), len(states) // 2}
             if all(texts[place] == render(states[place]) for place in tried):
                 return texts
     return [render(state) for state in states]
@@ -109,22 +118,22 @@ def _count_shared(special: re.Pattern[str], text: str, cover: str) -> int:
     return 0
 
 
-def _is_settled(prefix: Sequence[Message]) -> bool:
-    """True if no later message can change what an append-only template wrote.
+def _is_plain(prefix: Sequence[Message]) -> bool:
+    """True if there is only what `TemplateFacts.is_append_only` was found with.
 
-    It may forget reasoning once the user speaks again, and write the last message of
-    all differently if that is the assistant's.
+    Templates forget reasoning, and remarks beside calls, once the conversation goes on,
+    and may write an assistant's message differently while it is the last of all.
     """
-    has_reasoning = False
-    previous = Role.ASSISTANT
-    for message in prefix:
-        if message.role is previous is Role.ASSISTANT:
-            return False
-        if has_reasoning and message.role is Role.USER:
-            return False
-        has_reasoning = has_reasoning or bool(message.reasoning)
-        previous = message.role
-    return previous is not Role.ASSISTANT
+    roles = [message.role for message in prefix]
+    follows_itself = any(
+        first is second is Role.ASSISTANT for first, second in pairwise(roles)
+    )
+    return (
+        find_contents(prefix) <= _TRIED
+        and Role.SYSTEM not in roles[1:]
+        and not follows_itself
+        and Role.ASSISTANT not in (roles[:1] or [Role.ASSISTANT])
+    )
 
 
 def _count_turns(prefix: Sequence[Message]) -> int:
