@@ -6,6 +6,7 @@ is no NVIDIA GPU, torch is the CPU build, which needs no CUDA packages; `uv` kno
 where it lies, and pip's own index is the fall-back. Everything else is plain pip.
 """
 
+import argparse
 import os
 import platform
 import shutil
@@ -18,13 +19,14 @@ VENV = PROJECT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def main(extras: list[str]) -> None:
+def main() -> None:
     """Makes .venv if there is none, then installs torch and the project into it."""
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         sys.exit(
             f"{sys.executable} is Python {platform.python_version()}; expected 3.11 to "
             f"3.13: call install.py with one of those."
         )
+    extras = read_extras()
     if not PYTHON.exists():
         print("Making .venv", flush=True)
         run(sys.executable, "-m", "venv", VENV)
@@ -32,6 +34,20 @@ def main(extras: list[str]) -> None:
     target = f"{PROJECT}[{','.join(extras)}]" if extras else str(PROJECT)
     print("Installing the project", flush=True)
     pip("--editable", target)
+
+
+def read_extras() -> list[str]:
+    """The extras of pyproject.toml that are asked for."""
+    import tomllib  # not before the version of Python is known to have it
+
+    text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    known = tomllib.loads(text)["project"]["optional-dependencies"]
+    parser = argparse.ArgumentParser(description="Sets the project up in .venv.")
+    parser.add_argument("extra", nargs="*", help=f"any of {', '.join(known)}")
+    extras: list[str] = parser.parse_args().extra
+    if unknown := sorted({*extras} - {*known}):
+        parser.error(f"no extra {', '.join(unknown)}; there are {', '.join(known)}")
+    return extras
 
 
 def install_torch() -> None:
@@ -77,4 +93,4 @@ def run(*command: object, check: bool = True, quiet: bool = False) -> bool:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
