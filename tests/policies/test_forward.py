@@ -134,7 +134,7 @@ def test_long_actions_of_one_state_equal_the_plain_forward(
     make_model: Maker, architecture: str
 ) -> None:
     model = make_model(architecture, torch.float64)
-    # Neither of two fits into a bundle with another, and one is too long for any.
+    # Two bundles, and an action too long for any.
     actions = [[2 + i, *range(2, 2 + n)] for i, n in enumerate((30, 140, 150, 260))]
     actions = [[token % 90 for token in action] for action in actions]
     group = ActionGroup(list(range(1, 21)), actions)

@@ -289,3 +289,15 @@ def test_a_template_that_fails_says_what_it_said(make_tokenizer: MakeTokenizer) 
             make_tokenizer("{{ raise_exception('roles must alternate') }}"),
             reasoning="drop",
         )
+
+
+def test_half_a_surrogate_pair_is_refused_with_what_stands_before_it(
+    make_tokenizer: MakeTokenizer,
+) -> None:
+    template = ChatTemplate(make_tokenizer(), reasoning="drop")
+    state = State((Message(Role.USER, "hello \ud83d there"),), ())
+
+    with pytest.raises(PolicyError, match=r"hello \\ud83d', which .* no tokenizer"):
+        template.render(state)
+    with pytest.raises(PolicyError, match="half a surrogate pair"):
+        list(template.measure([[state]]))

@@ -28,6 +28,8 @@ from pivotrl_pipeline.records.trajectories import State
 
 _logger = logging.getLogger(__name__)
 
+_SHOWN_CHARACTERS = 60
+
 
 class ChatTemplate:
     """Renders states for one policy.
@@ -65,7 +67,8 @@ class ChatTemplate:
         writes its beginning-of-sequence token itself.
 
         Raises:
-            PolicyError: If the template fails or would lose a part of the state.
+            PolicyError: If the template fails or would lose a part of the state, or if
+                its text is no Unicode.
         """
         return self._tokenize(self.render_text(state))
 
@@ -103,11 +106,13 @@ class ChatTemplate:
                 "state has; use a policy whose template does, or leave such "
                 "trajectories out."
             )
-        return self._apply(
+        text = self._apply(
             convert_messages(messages, with_objects=self.facts.takes_objects),
             [tool.schema for tool in state.tools],
             True,
         )
+        _refuse_half_pairs(text)
+        return text
 
     def _tokenize(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -134,3 +139,15 @@ class ChatTemplate:
                 f"{len(tools)} tools: {error}; check that its roles are in an order "
                 "that the template allows."
             ) from error
+
+
+def _refuse_half_pairs(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        around = text[max(0, error.start - _SHOWN_CHARACTERS) : error.end]
+        raise PolicyError(
+            f"a text holds half a surrogate pair at the end of {around!r}, which no "
+            f"file of text and no tokenizer takes; repair the trajectory or leave it "
+            f"out."
+        ) from error

@@ -3,7 +3,6 @@
 import asyncio
 import importlib.util
 import json
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -194,22 +193,21 @@ def test_tasks_on_one_side_alone_are_refused_before_anything_is_written(
         collect_turns(trajectories, candidates, pivots)
 
 
-class _PlainRenderer:
+class _RefusingRenderer:
     def render_text(self, state: State) -> str:
-        """The texts one after the other, each ended."""
+        """Renders no state that has tools."""
+        if state.tools:
+            raise PolicyError("a text holds half a surrogate pair.")
         return "".join(f"{message.content}|" for message in state.prefix)
 
 
-def test_text_that_no_file_takes_is_refused_by_name(
+def test_text_that_cannot_be_rendered_is_told_with_its_candidate(
     tables: dict[str, pd.DataFrame],
 ) -> None:
-    turns = collect_turns(**tables)
-    broken = replace(
-        turns[0], demonstrated_message={"role": "assistant", "content": "\ud83d"}
-    )
+    turn = collect_turns(**tables)[0]
 
-    with pytest.raises(PolicyError, match=f"{broken.candidate_id}.*surrogate"):
-        render_turns([broken], _PlainRenderer())
+    with pytest.raises(PolicyError, match=f"{turn.candidate_id}.*surrogate"):
+        render_turns([turn], _RefusingRenderer())
 
 
 def test_statistics_go_along(exported: Path) -> None:

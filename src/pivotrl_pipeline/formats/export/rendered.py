@@ -111,17 +111,12 @@ def make_verl_rows(rendered_turns: pd.DataFrame) -> pd.DataFrame:
 def _render_turn(
     turn: ExportedTurn, renderer: Renderer, ending: str
 ) -> tuple[str, str]:
-    prompt = renderer.render_text(turn.state)
     answered = (*turn.state.prefix, turn.action.to_message())
-    whole = renderer.render_text(replace(turn.state, prefix=answered))
     try:
-        whole.encode()
-    except UnicodeEncodeError as error:
-        raise PolicyError(
-            f"Candidate {turn.candidate_id!r}: its text holds half a surrogate pair "
-            f"({error.object[error.start]!r}), which no file of text and no tokenizer "
-            f"takes; repair the trajectory or leave it out."
-        ) from error
+        prompt = renderer.render_text(turn.state)
+        whole = renderer.render_text(replace(turn.state, prefix=answered))
+    except PolicyError as error:
+        raise PolicyError(f"Candidate {turn.candidate_id!r}: {error}") from error
     if not whole.startswith(prompt) or not whole.endswith(ending):
         raise PolicyError(
             f"Candidate {turn.candidate_id!r}: the chat template renders the state "
