@@ -2,14 +2,21 @@
 
 A table of 10 GB of JSON text must not need 10 GB of memory. Beyond a limit the
 batches go to a temporary file, and the frame that is handed on reads its columns from
-there: to its user it is a frame like any other, to the operating system it is pages
-that can be dropped at any time. The file has no name and goes with the frame.
+there: to its user it is a frame like any other. The file has no name and goes with the
+frame.
 """
 
 import tempfile
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+
+from pivotrl_pipeline.records.stored_batches import (
+    BatchFile,
+    BatchReader,
+    StoredBatch,
+)
 
 SPILL_BYTES = 256 * 2**20
 """Batches beyond this many bytes are kept on disk."""
@@ -29,33 +36,38 @@ class TableBuilder:
         """
         self.schema = schema
         self._spill_bytes = spill_bytes
-        self._batches: list[pa.RecordBatch] = []
+        self._batches: list[pa.RecordBatch | StoredBatch] = []
         self._num_bytes = 0
         self._file: tempfile._TemporaryFileWrapper[bytes] | None = None
-        self._writer: pa.RecordBatchFileWriter | None = None
+        self._stored: BatchFile | None = None
         self.num_rows = 0
 
-    def append(self, batch: pa.RecordBatch) -> None:
-        """Adds rows; the batch must have the table's schema."""
+    def append(self, batch: pa.RecordBatch | StoredBatch) -> None:
+        """Adds rows.
+
+        Args:
+            batch: Has the table's schema. The file of a stored one must keep its name
+                until the table is read.
+        """
         self.num_rows += batch.num_rows
-        if self._writer is None and self._num_bytes + batch.nbytes > self._spill_bytes:
-            self._start_spilling()
-        if self._writer is None:
-            self._batches.append(batch)
-            self._num_bytes += batch.nbytes
-        else:
-            self._writer.write_batch(batch)
+        self._batches.append(batch)
+        if isinstance(batch, StoredBatch):
+            return
+        self._num_bytes += batch.nbytes
+        if self._num_bytes > self._spill_bytes:
+            self._spill()
 
     def to_frame(self) -> pd.DataFrame:
         """All rows, in the order they came; nothing can be added after."""
-        if self._writer is None or self._file is None:
-            table = pa.Table.from_batches(self._batches, schema=self.schema)
-        else:
-            self._writer.close()
-            self._file.flush()
-            table = pa.ipc.open_file(pa.memory_map(self._file.name)).read_all()
+        reader = BatchReader(self.schema)
+        batches = [
+            reader.read(batch) if isinstance(batch, StoredBatch) else batch
+            for batch in self._batches
+        ]
+        if self._file is not None:
             # Mapped pages outlive the name of their file.
             self._file.close()
+        table = pa.Table.from_batches(batches, schema=self.schema)
         return pd.DataFrame(
             {
                 field.name: table[field.name].to_pandas(
@@ -65,12 +77,16 @@ class TableBuilder:
             }
         )
 
-    def _start_spilling(self) -> None:
-        self._file = tempfile.NamedTemporaryFile(suffix=".arrow")  # noqa: SIM115
-        self._writer = pa.ipc.new_file(self._file, self.schema)
-        for batch in self._batches:
-            self._writer.write_batch(batch)
-        self._batches.clear()
+    def _spill(self) -> None:
+        """Moves the batches in memory to disk."""
+        if self._stored is None:
+            self._file = tempfile.NamedTemporaryFile(suffix=".arrow")  # noqa: SIM115
+            self._stored = BatchFile(Path(self._file.name))
+        self._batches = [
+            batch if isinstance(batch, StoredBatch) else self._stored.append(batch)
+            for batch in self._batches
+        ]
+        self._num_bytes = 0
 
 
 _NULLABLE_TYPES = {pa.bool_(): pd.BooleanDtype(), pa.int64(): pd.Int64Dtype()}

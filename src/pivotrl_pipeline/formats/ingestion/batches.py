@@ -4,12 +4,16 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
+from functools import cache, partial
 from itertools import chain
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TypeAlias
 
 from pivotrl_pipeline.formats.base import RawRow
 from pivotrl_pipeline.formats.ingestion.tables import ConvertedBatch
+from pivotrl_pipeline.records.stored_batches import BatchFile
 
 Convert: TypeAlias = Callable[[list[RawRow]], ConvertedBatch]
 
@@ -20,7 +24,7 @@ SERIAL_BYTES = 64 * 2**20
 
 
 def convert_batches(
-    rows: Iterable[RawRow], convert: Convert
+    rows: Iterable[RawRow], convert: Convert, folder: Path
 ) -> Iterator[ConvertedBatch]:
     """What ``convert`` makes of each batch, in the order of the rows.
 
@@ -30,6 +34,8 @@ def convert_batches(
     Args:
         rows: Any number; only a few batches of them are held at a time.
         convert: Can be sent to another process.
+        folder: Where other processes leave their pieces of the tables, which may be
+            more than fits into memory.
     """
     batches = _batch(rows)
     num_bytes = 0
@@ -37,7 +43,8 @@ def convert_batches(
         size = sum(map(_size, batch))
         num_bytes += size
         if size and num_bytes > SERIAL_BYTES and (count := _count_processors()) > 1:
-            yield from _convert_elsewhere(chain([batch], batches), convert, count)
+            store = partial(_convert_and_store, convert=convert, folder=folder)
+            yield from _convert_elsewhere(chain([batch], batches), store, count)
             return
         yield convert(batch)
 
@@ -55,6 +62,26 @@ def _convert_elsewhere(
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+
+
+def _convert_and_store(
+    rows: list[RawRow], *, convert: Convert, folder: Path
+) -> ConvertedBatch:
+    batch = convert(rows)
+    trajectories, pivot_candidates = _open_files(folder)
+    return replace(
+        batch,
+        trajectories=trajectories.append(batch.trajectories),
+        pivot_candidates=pivot_candidates.append(batch.pivot_candidates),
+    )
+
+
+@cache
+def _open_files(folder: Path) -> tuple[BatchFile, BatchFile]:
+    """This process's own, for the two tables."""
+    own = folder / str(os.getpid())
+    own.mkdir()
+    return BatchFile(own / "trajectories"), BatchFile(own / "pivot_candidates")
 
 
 def _batch(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:

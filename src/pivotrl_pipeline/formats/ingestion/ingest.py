@@ -4,6 +4,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
@@ -80,10 +82,13 @@ def ingest_trajectories(
     )
     collected = _Collected()
     joined = format_.join(rows) if format_.join else rows
-    for batch in convert_batches(joined, convert):
-        collected.add(batch)
-    _check_rejected(collected.rejected, collected.num_rows, settings.max_rejected_rate)
-    return _finish(collected, format_.name)
+    with TemporaryDirectory() as folder:
+        for batch in convert_batches(joined, convert, Path(folder)):
+            collected.add(batch)
+        _check_rejected(
+            collected.rejected, collected.num_rows, settings.max_rejected_rate
+        )
+        return _finish(collected, format_.name)
 
 
 class _Collected:

@@ -1,7 +1,7 @@
 """A batch of rows as a piece of the tables `trajectories` and `pivot_candidates`.
 
-Pieces are Arrow batches: another process makes them and sends them as they lie in
-memory, and none of their texts becomes a Python object again.
+Pieces are Arrow batches: another process makes them and leaves them in a file, and none
+of their texts becomes a Python object again.
 """
 
 from array import array
@@ -20,6 +20,7 @@ from pivotrl_pipeline.formats.ingestion.conversion import (
     convert_row,
 )
 from pivotrl_pipeline.records.messages import Tool
+from pivotrl_pipeline.records.stored_batches import BatchReader, StoredBatch
 from pivotrl_pipeline.records.trajectories import make_candidate_id
 
 _TEXT, _NUMBER = pa.large_string(), pa.int64()
@@ -72,9 +73,9 @@ class ConvertedBatch:
 
     accepted: list[AcceptedRow]
     rejected: list[RejectedRow]
-    trajectories: pa.RecordBatch
+    trajectories: pa.RecordBatch | StoredBatch
     """One row per accepted row."""
-    pivot_candidates: pa.RecordBatch
+    pivot_candidates: pa.RecordBatch | StoredBatch
     """``num_turns`` rows per accepted row."""
     states: "array[int]"
     """One digest per candidate."""
@@ -127,11 +128,19 @@ def select_rows(batch: ConvertedBatch, is_kept: Sequence[bool]) -> ConvertedBatc
     return ConvertedBatch(
         [row for row, kept in rows if kept],
         batch.rejected,
-        batch.trajectories.filter(pa.array(is_kept)),
-        batch.pivot_candidates.filter(pa.array(is_kept_turn, type=pa.bool_())),
+        _select(batch.trajectories, TRAJECTORIES, is_kept),
+        _select(batch.pivot_candidates, PIVOT_CANDIDATES, is_kept_turn),
         array("q", compress(batch.states, is_kept_turn)),
         array("q", compress(batch.actions, is_kept_turn)),
     )
+
+
+def _select(
+    piece: pa.RecordBatch | StoredBatch, schema: pa.Schema, is_kept: Sequence[bool]
+) -> pa.RecordBatch:
+    if isinstance(piece, StoredBatch):
+        piece = BatchReader(schema).read(piece)
+    return piece.filter(pa.array(is_kept, type=pa.bool_()))
 
 
 def _make_trajectories(rows: Sequence[ConvertedRow]) -> pa.RecordBatch:
