@@ -31,7 +31,8 @@ def evaluate_harness(
 
         from pivotrl_pipeline.evaluation.harness_model import PolicyModel
 
-    manager = TaskManager(include_path=parameters.task_folder or None)
+    folder = parameters.task_folder
+    manager = TaskManager(include_path=folder.path if folder else None)
     check_tasks(suite, parameters.tasks, manager.all_tasks)
     model = PolicyModel(policy, max_new_tokens=parameters.max_new_tokens)
     results = []

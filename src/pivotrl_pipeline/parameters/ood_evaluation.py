@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.base import FrozenParameters
 from pivotrl_pipeline.parameters.comparators import known_kind
+from pivotrl_pipeline.parameters.task_folder import TaskFolder
 
 
 class ReasoningGymSuite(FrozenParameters):
@@ -33,9 +34,8 @@ class HarnessSuite(FrozenParameters):
     tasks: dict[str, str] = Field(min_length=1)
     """The metric in [0, 1] that scores an item, by the task's name; `metric,filter`
     where a task has several filters, as the harness writes it."""
-    task_folder: str
-    """Folder with YAML tasks of your own; '' where there are none. The cache looks at
-    its name alone: after a change of a task say ``--refresh``."""
+    task_folder: TaskFolder | None
+    """Folder with YAML tasks of your own; null where there are none."""
     items_per_task: int | None = Field(ge=1)
     """The first documents of each; null for all."""
     instruction: str

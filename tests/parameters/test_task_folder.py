@@ -1,0 +1,63 @@
+"""A folder whose content counts as a parameter."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from pivotrl_pipeline.caching.values import digest_value
+from pivotrl_pipeline.parameters.task_folder import TaskFolder
+
+
+def digest(folder: Path) -> str:
+    return digest_value(TaskFolder.model_validate(str(folder)))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "nested").mkdir()
+    (tmp_path / "sums.yaml").write_text("task: sums")
+    (tmp_path / "nested" / "rules.py").write_text("def score(): ...")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("sums.yaml", "task: sum"), ("nested/rules.py", ""), ("new.yaml", "")],
+)
+def test_another_content_is_another_parameter(
+    folder: Path, name: str, content: str
+) -> None:
+    before = digest(folder)
+
+    (folder / name).write_text(content)
+
+    assert digest(folder) != before
+
+
+def test_a_renamed_file_is_another_parameter(folder: Path) -> None:
+    before = digest(folder)
+
+    (folder / "sums.yaml").rename(folder / "sum.yaml")
+
+    assert digest(folder) != before
+
+
+def test_what_python_leaves_behind_does_not_count(folder: Path) -> None:
+    before = digest(folder)
+
+    (folder / "nested" / "__pycache__").mkdir()
+    (folder / "nested" / "__pycache__" / "rules.pyc").write_bytes(b"compiled")
+
+    assert digest(folder) == before
+
+
+@pytest.mark.parametrize("name", ["absent", "sums.yaml"])
+def test_what_is_no_folder_is_refused(folder: Path, name: str) -> None:
+    with pytest.raises(ValidationError, match=f"There is no folder .*{name}"):
+        TaskFolder.model_validate(str(folder / name))
+
+
+def test_no_path_is_not_the_folder_of_the_run() -> None:
+    with pytest.raises(ValidationError, match=r"There is no folder ''.* null for none"):
+        TaskFolder.model_validate("")
