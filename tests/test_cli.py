@@ -84,6 +84,28 @@ def test_a_grid_is_not_changed_by_params_that_its_cells_would_not_follow(
     assert "set it in conf/local/parameters_compare.yml" in result.stderr
 
 
+def test_a_misspelt_catalog_entry_is_told_and_others_are_the_users_own(
+    tmp_path: Path,
+) -> None:
+    catalog = tmp_path / "conf/local/catalog.yml"
+    catalog.parent.mkdir(parents=True)
+    catalog.write_text(
+        "raw_trajectorys: {type: pandas.JSONDataset, filepath: runs.json}\n"
+        "notes: {type: pandas.CSVDataset, filepath: notes.csv}\n"
+    )
+    (tmp_path / "conf/base").symlink_to(PROJECT / "conf/base")
+    (tmp_path / "conf/local/globals.yml").write_text(f"tables: {tmp_path / 'data'}\n")
+
+    result = _run(tmp_path, "--pipeline=pivot_selection")
+
+    said = " ".join((result.stdout + result.stderr).split())
+    assert (
+        "The catalog entry 'raw_trajectorys' is used by no pipeline; did you mean "
+        "'raw_trajectories'?" in said
+    )
+    assert "'notes'" not in said
+
+
 def test_missing_policy_says_where_it_was_looked_for(tmp_path: Path) -> None:
     result = _run(
         tmp_path,

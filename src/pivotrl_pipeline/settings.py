@@ -1,5 +1,8 @@
 """Project settings of Kedro."""
 
+import logging
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,10 @@ from pivotrl_pipeline.caching.session import CachingSession
 from pivotrl_pipeline.caching.viz import viz_hooks
 from pivotrl_pipeline.errors import ConfigurationError
 
+logger = logging.getLogger(__name__)
+
+NEAR = 0.8
+"""How alike two names are of which one is a misspelling of the other."""
 GRIDS = ("compare", "ablate")
 """Parameters that list what the pipelines are made of."""
 
@@ -45,8 +52,32 @@ class GridHook:
             )
 
 
+class EntryHook:
+    """Tells of catalog entries whose names are misspelt.
+
+    An entry in conf/local that no pipeline uses takes nobody's place, and the run would
+    go on with the entry that it was meant to replace.
+    """
+
+    @hook_impl
+    def after_catalog_created(self, conf_catalog: Mapping[str, object]) -> None:
+        """Warns of entries that no pipeline uses, where one that is used is near."""
+        used = {name for each in pipelines.values() for name in each.datasets()}
+        for entry in sorted(conf_catalog.keys() - used):
+            # Patterns hold braces, and what begins so is there for other entries.
+            if "{" in entry or entry.startswith("_"):
+                continue
+            near = get_close_matches(entry, used, n=1, cutoff=NEAR)
+            if near:
+                logger.warning(
+                    "The catalog entry %r is used by no pipeline; did you mean %r?",
+                    entry,
+                    near[0],
+                )
+
+
 SESSION_CLASS = CachingSession
-HOOKS = (GridHook(), *viz_hooks())
+HOOKS = (GridHook(), EntryHook(), *viz_hooks())
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
