@@ -9,7 +9,7 @@ from typing import cast
 from uuid import UUID
 
 from pivotrl_pipeline.errors import TrajectoryError
-from pivotrl_pipeline.formats.json_text import parse_json
+from pivotrl_pipeline.records.json_text import parse_json
 from pivotrl_pipeline.records.messages import JsonObject, JsonValue
 
 

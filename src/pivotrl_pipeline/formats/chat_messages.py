@@ -9,7 +9,7 @@ from typing import cast
 
 from pivotrl_pipeline.errors import TrajectoryError
 from pivotrl_pipeline.formats.base import RejectionReason
-from pivotrl_pipeline.formats.json_text import holds_object
+from pivotrl_pipeline.records.json_text import parse_arguments
 from pivotrl_pipeline.records.messages import JsonObject, JsonValue, Role, dump_json
 
 _ROLES = frozenset(role.value for role in Role)
@@ -119,7 +119,7 @@ def _is_canonical_call(call: JsonValue) -> bool:
         and isinstance(function.get("name"), str)
         and len(call) == (3 if "id" in call else 2)
         and isinstance(call.get("id", ""), str)
-        and holds_object(text)
+        and parse_arguments(text) is not None
     )
 
 
@@ -172,7 +172,7 @@ def _to_call(call: object, place: int) -> JsonObject:
         )
     arguments = function["arguments"]
     text = arguments if isinstance(arguments, str) else dump_json(arguments)
-    if not holds_object(text):
+    if parse_arguments(text) is None:
         raise _refusal(
             RejectionReason.ARGUMENTS_NOT_JSON,
             f".tool_calls[{place}] calls {name!r} with arguments "

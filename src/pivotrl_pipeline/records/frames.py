@@ -1,7 +1,6 @@
 """Records from tables and back. JSON text is parsed here and nowhere else."""
 
 import dataclasses
-import json
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeAlias, cast, get_type_hints
@@ -9,6 +8,7 @@ from typing import Any, TypeAlias, cast, get_type_hints
 import numpy as np
 import pandas as pd
 
+from pivotrl_pipeline.records.json_text import parse_json
 from pivotrl_pipeline.records.messages import (
     Action,
     JsonObject,
@@ -130,7 +130,7 @@ def typed_records_to_table(
 
 def parse_action_json(text: str) -> Action:
     """The demonstrated action of a row of `pivot_candidates`."""
-    return Action.from_message(message_from_json(json.loads(text)))
+    return Action.from_message(message_from_json(parse_json(text)))
 
 
 def parse_tool(entry: JsonObject) -> Tool:
@@ -164,9 +164,9 @@ def _parse_trajectory(row: dict[Hashable, Any]) -> Trajectory:
         trajectory_id=row["trajectory_id"],
         task_id=row["task_id"],
         domain=row["domain"],
-        messages=tuple(map(message_from_json, json.loads(row["messages"]))),
-        tools=tuple(map(parse_tool, json.loads(row["tools"]))),
+        messages=tuple(map(message_from_json, parse_json(row["messages"]))),
+        tools=tuple(map(parse_tool, parse_json(row["tools"]))),
         success=None if pd.isna(row["success"]) else bool(row["success"]),
         split=Split(row["split"]),
-        metadata=json.loads(row["metadata"]),
+        metadata=parse_json(row["metadata"]),
     )

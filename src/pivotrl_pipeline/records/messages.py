@@ -7,9 +7,10 @@ parsed. The text is what a round trip must preserve; the value is what is compar
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from pivotrl_pipeline.errors import TrajectoryError
+from pivotrl_pipeline.records.json_text import parse_arguments
 
 JsonValue: TypeAlias = (
     "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
@@ -114,16 +115,6 @@ def make_tool_call(
     return ToolCall(name, dump_json(arguments), arguments, call_id)
 
 
-def parse_arguments(text: str) -> JsonObject | None:
-    """The JSON object in ``text``; None where it is anything else (NaN included)."""
-    stripped = text.strip(" \t\n\r")
-    try:
-        value, end = _DECODER.raw_decode(stripped)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) and end == len(stripped) else None
-
-
 def dump_json(value: object) -> str:
     """Compact ASCII JSON: safe in a UTF-8 column whatever the strings hold."""
     return _ENCODER.encode(value)
@@ -156,38 +147,31 @@ def message_from_json(row: JsonObject) -> Message:
     Raises:
         TrajectoryError: If the role is unknown.
     """
-    try:
-        role = Role(cast("str", row.get("role")))
-    except ValueError as error:
+    # Every stage that needs records calls this once a message.
+    fields: dict[str, Any] = row
+    role = _ROLES.get(str(fields.get("role")))
+    if role is None:
         raise TrajectoryError(
             f"role is {row.get('role')!r}; expected one of "
             f"{', '.join(sorted(Role))}: map it to one of these before ingestion.",
             reason="unknown_role",
-        ) from error
-    calls = cast("list[JsonObject]", row.get("tool_calls") or [])
+        )
+    calls = fields.get("tool_calls")
     return Message(
         role,
-        content=cast("str | None", row.get("content")),
-        tool_calls=tuple(_call_from_json(call) for call in calls),
-        tool_call_id=cast("str | None", row.get("tool_call_id")),
-        name=cast("str | None", row.get("name")),
-        reasoning=cast("str | None", row.get("reasoning_content")),
+        fields.get("content"),
+        tuple(map(_call_from_json, calls)) if calls else (),
+        fields.get("tool_call_id"),
+        fields.get("name"),
+        fields.get("reasoning_content"),
     )
 
 
-def _call_from_json(row: JsonObject) -> ToolCall:
-    function = cast("JsonObject", row["function"])
-    return make_tool_call(
-        cast("str", function["name"]),
-        cast("str | JsonObject", function["arguments"]),
-        cast("str | None", row.get("id")),
-    )
+def _call_from_json(fields: dict[str, Any]) -> ToolCall:
+    function = fields["function"]
+    return make_tool_call(function["name"], function["arguments"], fields.get("id"))
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
-
-
-# json.loads and json.dumps with options build one of these on every call.
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ROLES = {role.value: role for role in Role}
+# json.dumps with options builds one of these on every call.
 _ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
