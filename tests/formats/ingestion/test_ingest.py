@@ -1,8 +1,10 @@
 import json
 import logging
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -391,9 +393,12 @@ def test_what_is_no_collection_of_rows_is_refused() -> None:
         _ingest(7)
 
 
-def test_processes_convert_as_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    # every third line repeats a state, every seventh is broken
-    texts = [json.dumps(_row(str(n % 3), id=str(n), task_id="t")) for n in range(60)]
+def test_processes_convert_as_one_does_and_leave_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # every third line repeats a state, every seventh is broken, two ids come again
+    ids = [str(n if n % 16 else 0) for n in range(60)]
+    texts = [json.dumps(_row(str(n % 3), id=i, task_id="t")) for n, i in enumerate(ids)]
     rows = [
         RawRow("runs.jsonl", n, "line", text[: -(n % 7 == 0) or None].encode())
         for n, text in enumerate(texts, start=1)
@@ -402,6 +407,7 @@ def test_processes_convert_as_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "MAX_BATCH_ROWS", 7)
     monkeypatch.setattr(batches, "SERIAL_BYTES", 2000)
     monkeypatch.setattr(batches, "_count_processors", lambda: 2)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     together = _ingest(rows)
 
@@ -410,4 +416,5 @@ def test_processes_convert_as_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     pd.testing.assert_frame_equal(
         together.rejected_trajectories, alone.rejected_trajectories
     )
-    assert len(alone.rejected_trajectories) == 60 // 7
+    assert len(alone.rejected_trajectories) == 60 // 7 + 2
+    assert not list(tmp_path.iterdir())

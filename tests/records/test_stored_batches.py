@@ -1,0 +1,55 @@
+"""Record batches that lie in a file."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pivotrl_pipeline.records.stored_batches import BatchFile, BatchReader
+
+SCHEMA = pa.schema([("key", pa.large_string()), ("count", pa.int64())])
+BATCHES = [
+    pa.RecordBatch.from_pydict({"key": keys, "count": range(len(keys))}, schema=SCHEMA)
+    for keys in (["a", None, "\u00e9" * 300], [], ["b"])
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "batches"
+
+
+def test_a_batch_can_be_read_as_soon_as_it_is_stored(path: Path) -> None:
+    file, reader = BatchFile(path), BatchReader(SCHEMA)
+
+    for batch in BATCHES:
+        stored = file.append(batch)
+        assert stored.num_rows == batch.num_rows
+        assert reader.read(stored).equals(batch)
+
+
+def test_a_part_of_a_batch_is_stored_alone(path: Path) -> None:
+    part = BATCHES[0].slice(2, 1)
+
+    stored = BatchFile(path).append(part)
+
+    assert BatchReader(SCHEMA).read(stored).equals(part)
+
+
+def test_what_was_read_outlives_the_name_of_its_file(path: Path) -> None:
+    file, reader = BatchFile(path), BatchReader(SCHEMA)
+    stored = [file.append(batch) for batch in BATCHES]
+    reader.read(stored[-1])
+
+    path.unlink()
+
+    assert [reader.read(each) for each in stored] == BATCHES
+
+
+def test_files_are_told_apart(tmp_path: Path) -> None:
+    files = [BatchFile(tmp_path / name) for name in ("first", "second")]
+    reader = BatchReader(SCHEMA)
+
+    stored = [file.append(BATCHES[2 * at]) for at, file in enumerate(files)]
+
+    assert [reader.read(each) for each in stored] == [BATCHES[0], BATCHES[2]]
