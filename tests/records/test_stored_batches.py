@@ -53,3 +53,9 @@ def test_files_are_told_apart(tmp_path: Path) -> None:
     stored = [file.append(BATCHES[2 * at]) for at, file in enumerate(files)]
 
     assert [reader.read(each) for each in stored] == [BATCHES[0], BATCHES[2]]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+def test_a_full_disk_is_told_with_the_file() -> None:
+    with pytest.raises(OSError, match=r"No space left on device: '/dev/full'"):
+        BatchFile(Path("/dev/full")).append(BATCHES[0])

@@ -1,5 +1,7 @@
 """Record batches that lie in a file, where another process may have put them."""
 
+import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +27,18 @@ class BatchFile:
         self._file = pa.OSFile(self._path, "wb")
 
     def append(self, batch: pa.RecordBatch) -> StoredBatch:
-        """Writes the batch, which can be read as soon as this returns."""
+        """Writes the batch, which can be read as soon as this returns.
+
+        Raises:
+            OSError: Names the file, which Arrow does not.
+        """
         start = self._file.tell()
         message = batch.serialize()
-        self._file.write(message)
+        try:
+            self._file.write(message)
+        except OSError as error:
+            code = error.errno or errno.EIO
+            raise OSError(code, os.strerror(code), self._path) from error
         return StoredBatch(self._path, start, message.size, batch.num_rows)
 
 
