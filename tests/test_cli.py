@@ -92,6 +92,7 @@ def test_a_misspelt_catalog_entry_is_told_and_others_are_the_users_own(
     catalog.write_text(
         "raw_trajectorys: {type: pandas.JSONDataset, filepath: runs.json}\n"
         "notes: {type: pandas.CSVDataset, filepath: notes.csv}\n"
+        "raw_trajectories_2: {type: pandas.CSVDataset, filepath: notes.csv}\n"
     )
     (tmp_path / "conf/base").symlink_to(PROJECT / "conf/base")
     (tmp_path / "conf/local/globals.yml").write_text(f"tables: {tmp_path / 'data'}\n")
@@ -103,7 +104,7 @@ def test_a_misspelt_catalog_entry_is_told_and_others_are_the_users_own(
         "The catalog entry 'raw_trajectorys' is used by no pipeline; did you mean "
         "'raw_trajectories'?" in said
     )
-    assert "'notes'" not in said
+    assert said.count("is used by no pipeline") == 1
 
 
 def test_missing_policy_says_where_it_was_looked_for(tmp_path: Path) -> None:

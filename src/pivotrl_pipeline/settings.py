@@ -8,6 +8,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
+from kedro.io.core import is_parameter
 
 from pivotrl_pipeline.caching.session import CachingSession
 from pivotrl_pipeline.caching.viz import viz_hooks
@@ -15,21 +16,18 @@ from pivotrl_pipeline.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
-NEAR = 0.8
-"""How alike two names are of which one is a misspelling of the other."""
+MISSPELT = 0.8
+"""Names at least so alike are taken for one another (`difflib`)."""
 GRIDS = ("compare", "ablate")
 """Parameters that list what the pipelines are made of."""
 
 
-class GridHook:
-    """Pipelines listed in YAML depend on ``--env`` and ``--conf-source``.
-
-    Kedro does not tell them.
-    """
+class ConfigurationHook:
+    """What Kedro does not do with a project's configuration."""
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
-        """Says where the run's configuration is.
+        """Says to pipelines listed in YAML where the run's configuration is.
 
         Raises:
             ConfigurationError: If a runtime parameter is a grid's: its cells would stay
@@ -51,33 +49,29 @@ class GridHook:
                 f"or in an environment of its own with --env."
             )
 
-
-class EntryHook:
-    """Tells of catalog entries whose names are misspelt.
-
-    An entry in conf/local that no pipeline uses takes nobody's place, and the run would
-    go on with the entry that it was meant to replace.
-    """
-
     @hook_impl
     def after_catalog_created(self, conf_catalog: Mapping[str, object]) -> None:
-        """Warns of entries that no pipeline uses, where one that is used is near."""
+        """Warns of entries that no pipeline uses and whose names seem misspelt.
+
+        Such an entry takes nobody's place, and the run goes on with the entry that it
+        was meant for.
+        """
         used = {name for each in pipelines.values() for name in each.datasets()}
+        used = {name for name in used if not is_parameter(name)}
         for entry in sorted(conf_catalog.keys() - used):
-            # Patterns hold braces, and what begins so is there for other entries.
-            if "{" in entry or entry.startswith("_"):
+            near = get_close_matches(entry, used, n=1, cutoff=MISSPELT)
+            # A pattern, or a variant of the user's own: `pivots_2`, `my_pivots`.
+            if not near or "{" in entry or near[0] in entry:
                 continue
-            near = get_close_matches(entry, used, n=1, cutoff=NEAR)
-            if near:
-                logger.warning(
-                    "The catalog entry %r is used by no pipeline; did you mean %r?",
-                    entry,
-                    near[0],
-                )
+            logger.warning(
+                "The catalog entry %r is used by no pipeline; did you mean %r?",
+                entry,
+                near[0],
+            )
 
 
 SESSION_CLASS = CachingSession
-HOOKS = (GridHook(), EntryHook(), *viz_hooks())
+HOOKS = (ConfigurationHook(), *viz_hooks())
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -96,6 +96,15 @@ def test_a_filter_can_be_named_and_documents_limited(folder: Path) -> None:
     assert [result.score for result in results] == [1.0, 1.0]
 
 
+def test_tasks_that_change_during_a_run_end_it(tmp_path: Path) -> None:
+    _write_task(tmp_path, "generate_until")
+    suite = make_suite(tmp_path)
+    (tmp_path / "rows.jsonl").write_text("")
+
+    with pytest.raises(ConfigurationError, match=r"suites\.harness: .* has changed"):
+        evaluate_harness(AnsweringPolicy(answer), "initial", "harness", suite)
+
+
 @pytest.mark.parametrize(
     ("metric", "message"),
     [

@@ -1,3 +1,4 @@
+import json
 import time
 
 import pytest
@@ -58,6 +59,27 @@ def test_arguments_may_be_a_string_of_json() -> None:
     (call,) = action.tool_calls
     assert call.arguments_text == '{"id": 7}'
     assert call.arguments == {"id": 7}
+
+
+@pytest.mark.parametrize("key", ["name", "arguments"])
+def test_a_sampled_call_with_half_a_surrogate_pair_is_no_action(key: str) -> None:
+    call = {"name": "find", "arguments": {"city": "Rome"}}
+    broken = call | {key: {"name": "\ud83d", "arguments": {"city": "\ud83d"}}[key]}
+    text = f"<tool_call>{json.dumps(broken)}</tool_call>"
+
+    action = parse_action(text)
+
+    assert action.parse_error == "a call holds half a surrogate pair"
+    assert (action.content, action.tool_calls) == (text, ())
+    assert parse_action(text, is_recorded=True).parse_error is None
+
+
+def test_a_sampled_call_may_spell_a_whole_pair() -> None:
+    action = parse_action(
+        '<tool_call>{"name":"say","arguments":{"text":"\\ud83d\\ude00"}}</tool_call>'
+    )
+
+    assert action.tool_calls[0].arguments == {"text": "\U0001f600"}
 
 
 def test_text_before_calls_is_content_and_calls_keep_their_order() -> None:

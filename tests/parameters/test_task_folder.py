@@ -43,13 +43,35 @@ def test_a_renamed_file_is_another_parameter(folder: Path) -> None:
     assert digest(folder) != before
 
 
-def test_what_python_leaves_behind_does_not_count(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["nested/__pycache__/rules.pyc", ".git/index", ".sums.yaml.swp"]
+)
+def test_what_programs_leave_behind_does_not_count(folder: Path, name: str) -> None:
     before = digest(folder)
 
-    (folder / "nested" / "__pycache__").mkdir()
-    (folder / "nested" / "__pycache__" / "rules.pyc").write_bytes(b"compiled")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"left behind")
 
     assert digest(folder) == before
+
+
+def test_what_a_link_leads_to_counts(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "rows.jsonl").write_text("{}")
+    (folder / "rows").symlink_to(elsewhere)
+    before = digest(folder)
+
+    (elsewhere / "rows.jsonl").write_text("[]")
+
+    assert digest(folder) != before
+
+
+def test_what_was_validated_can_be_validated_again(folder: Path) -> None:
+    found = TaskFolder.model_validate(str(folder))
+
+    assert TaskFolder.model_validate(found.model_dump()) == found
 
 
 @pytest.mark.parametrize("name", ["absent", "sums.yaml"])

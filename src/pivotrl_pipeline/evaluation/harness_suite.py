@@ -7,6 +7,7 @@ from pivotrl_pipeline.errors import ConfigurationError, describe_choices
 from pivotrl_pipeline.evaluation.packages import check_tasks, imports_for_suite
 from pivotrl_pipeline.evaluation.results import EvaluationResult, Suite
 from pivotrl_pipeline.parameters.ood_evaluation import HarnessSuite
+from pivotrl_pipeline.parameters.task_folder import TaskFolder
 from pivotrl_pipeline.policies.base import Policy
 
 EXTRA = "lm-eval"
@@ -23,15 +24,21 @@ def evaluate_harness(
 
     Raises:
         ConfigurationError: If the package is not installed, has no such task or metric,
-            or a task asks for anything but a written answer.
+            a task asks for anything but a written answer, or the folder of tasks is no
+            longer that of the parameters.
     """
+    folder = parameters.task_folder
+    if folder and TaskFolder.model_validate(folder.path) != folder:
+        raise ConfigurationError(
+            f"ood_evaluation.suites.{suite}: {folder.path} has changed since the run "
+            f"began; run again, and both policies are asked the tasks as they are now."
+        )
     with imports_for_suite(suite, extra=EXTRA):
         from lm_eval.evaluator import evaluate
         from lm_eval.tasks import TaskManager
 
         from pivotrl_pipeline.evaluation.harness_model import PolicyModel
 
-    folder = parameters.task_folder
     manager = TaskManager(include_path=folder.path if folder else None)
     check_tasks(suite, parameters.tasks, manager.all_tasks)
     model = PolicyModel(policy, max_new_tokens=parameters.max_new_tokens)

@@ -35,7 +35,11 @@ class _MalformedError(Exception):
 
 
 def parse_action(
-    text: str, tools: Sequence[Tool] = (), *, has_reasoning: bool = True
+    text: str,
+    tools: Sequence[Tool] = (),
+    *,
+    has_reasoning: bool = True,
+    is_recorded: bool = False,
 ) -> Action:
     """The action in sampled text; never raises.
 
@@ -45,6 +49,8 @@ def parse_action(
             they stay strings.
         has_reasoning: Whether ``<think>`` is markup of the policy; otherwise it is
             text like any other.
+        is_recorded: Whether a call may hold half a surrogate pair. Where it is sampled
+            it may not: no next state could be rendered.
 
     Returns:
         An action; ``parse_error`` is set where the text is none.
@@ -58,6 +64,9 @@ def parse_action(
         content, calls = _parse_body(body, {tool.name: tool for tool in tools})
     except _MalformedError as malformed:
         return Action(body.strip() or None, (), reasoning, str(malformed))
+    if not is_recorded and any(map(_holds_half_pair, calls)):
+        error = "a call holds half a surrogate pair"
+        return Action(body.strip() or None, (), reasoning, error)
     return Action(content, calls, reasoning)
 
 
@@ -97,6 +106,17 @@ def _parse_body(
         calls.append(call)
         position = _skip_space(text, position)
     return content.strip() or None, tuple(calls)
+
+
+def _holds_half_pair(call: ToolCall) -> bool:
+    """True if the call is no Unicode; its text may be, with an escape for the half."""
+    try:
+        call.name.encode()
+        if "\\ud" in call.arguments_text.lower():
+            json.dumps(call.arguments, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _parse_call(text: str, start: int, tools: dict[str, Tool]) -> tuple[ToolCall, int]:

@@ -125,7 +125,7 @@ def _untag_turn(text: str, tools: Sequence[Tool]) -> JsonObject:
     start = body.find(CALL)
     if start < 0:
         return {**fields, "content": body}
-    action = parse_action(body[start:], tools)
+    action = parse_action(body[start:], tools, is_recorded=True)
     if action.parse_error is not None:
         raise TrajectoryError(
             f".content holds a call that cannot be read ({action.parse_error}); "

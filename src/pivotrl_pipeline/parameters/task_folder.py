@@ -1,6 +1,8 @@
 """A folder whose content counts as a parameter."""
 
 import hashlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import model_validator
@@ -10,7 +12,11 @@ from pivotrl_pipeline.parameters.base import FrozenParameters
 
 
 class TaskFolder(FrozenParameters):
-    """The path in YAML, and a digest of the files: the cache sees either change."""
+    """The path in YAML, and a digest of the files: the cache sees either change.
+
+    Files elsewhere that a task names do not count; after a change of them say
+    ``--refresh``. What begins with a dot does not count either.
+    """
 
     path: str
     digest: str
@@ -31,9 +37,15 @@ class TaskFolder(FrozenParameters):
 def _digest_files(folder: Path) -> str:
     """SHA-256 over the names and contents."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.parent.name != "__pycache__":
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            name = path.relative_to(folder).as_posix()
-            digest.update(f"{len(name)} {name} {content}".encode())
+    for path in sorted(_iterate_files(folder)):
+        name = os.fsencode(path.relative_to(folder))
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").digest()
+        digest.update(b"%d:%b%b" % (len(name), name, content))
     return digest.hexdigest()
+
+
+def _iterate_files(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [n for n in folders if n[0] != "." and n != "__pycache__"]
+        yield from (Path(parent, name) for name in names if name[0] != ".")

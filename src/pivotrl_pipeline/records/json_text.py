@@ -1,7 +1,8 @@
 """JSON read at the speed of orjson wherever it gives exactly what Python's json gives.
 
 Where it might not, json itself does the work: long whole numbers become floats in
-orjson, and lone surrogates, NaN and what is no JSON at all are refused by it.
+orjson, and lone surrogates, NaN and what is no JSON at all are refused by it. Only what
+is nested too deeply for json, at about a thousand levels, orjson may still read.
 """
 
 import json
@@ -17,7 +18,7 @@ _TO_DIGIT += bytes(128)
 _LONG_NUMBER = b"0" * 19
 """Fewer digits fit into 64 bits."""
 _MAX_BRACKETS = 200
-"""So many may nest too deeply for json, which refuses earlier than orjson."""
+"""So many may nest too deeply for json: then there are no arguments."""
 
 
 def parse_json(text: bytes | str) -> Any:

@@ -5,6 +5,7 @@ parsed. The text is what a round trip must preserve; the value is what is compar
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias, cast
@@ -141,35 +142,33 @@ def message_to_json(message: Message) -> JsonObject:
     return row
 
 
-def message_from_json(row: JsonObject) -> Message:
+def message_from_json(row: Mapping[str, Any]) -> Message:
     """The inverse of `message_to_json`.
 
     Raises:
         TrajectoryError: If the role is unknown.
     """
-    # Every stage that needs records calls this once a message.
-    fields: dict[str, Any] = row
-    role = _ROLES.get(str(fields.get("role")))
+    role = _ROLES.get(str(row.get("role")))
     if role is None:
         raise TrajectoryError(
             f"role is {row.get('role')!r}; expected one of "
             f"{', '.join(sorted(Role))}: map it to one of these before ingestion.",
             reason="unknown_role",
         )
-    calls = fields.get("tool_calls")
+    calls = row.get("tool_calls")
     return Message(
         role,
-        fields.get("content"),
+        row.get("content"),
         tuple(map(_call_from_json, calls)) if calls else (),
-        fields.get("tool_call_id"),
-        fields.get("name"),
-        fields.get("reasoning_content"),
+        row.get("tool_call_id"),
+        row.get("name"),
+        row.get("reasoning_content"),
     )
 
 
-def _call_from_json(fields: dict[str, Any]) -> ToolCall:
-    function = fields["function"]
-    return make_tool_call(function["name"], function["arguments"], fields.get("id"))
+def _call_from_json(row: Mapping[str, Any]) -> ToolCall:
+    function = row["function"]
+    return make_tool_call(function["name"], function["arguments"], row.get("id"))
 
 
 _ROLES = {role.value: role for role in Role}

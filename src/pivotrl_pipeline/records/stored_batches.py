@@ -4,6 +4,7 @@ import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -16,6 +17,10 @@ class StoredBatch:
     start: int
     num_bytes: int
     num_rows: int
+
+
+Piece: TypeAlias = "pa.RecordBatch | StoredBatch"
+"""A batch in memory or in a file."""
 
 
 class BatchFile:
@@ -33,13 +38,15 @@ class BatchFile:
             OSError: Names the file, which Arrow does not.
         """
         start = self._file.tell()
-        message = batch.serialize()
         try:
-            self._file.write(message)
+            # A stream of its own takes its dictionaries along.
+            with pa.ipc.new_stream(self._file, batch.schema) as stream:
+                stream.write_batch(batch)
         except OSError as error:
             code = error.errno or errno.EIO
             raise OSError(code, os.strerror(code), self._path) from error
-        return StoredBatch(self._path, start, message.size, batch.num_rows)
+        num_bytes = self._file.tell() - start
+        return StoredBatch(self._path, start, num_bytes, batch.num_rows)
 
 
 class BatchReader:
@@ -49,16 +56,17 @@ class BatchReader:
     time, and they outlive the name of their file.
     """
 
-    def __init__(self, schema: pa.Schema) -> None:
-        """A reader of batches with the schema."""
-        self._schema = schema
+    def __init__(self) -> None:
+        """No file is read yet."""
         self._files: dict[str, pa.Buffer] = {}
 
-    def read(self, batch: StoredBatch) -> pa.RecordBatch:
-        """The batch as it was appended."""
+    def read(self, batch: Piece) -> pa.RecordBatch:
+        """The batch as it was appended, or as it is."""
+        if not isinstance(batch, StoredBatch):
+            return batch
         end = batch.start + batch.num_bytes
         if batch.path not in self._files or self._files[batch.path].size < end:
             with pa.memory_map(batch.path) as file:
                 self._files[batch.path] = file.read_buffer()
-        message = self._files[batch.path].slice(batch.start, batch.num_bytes)
-        return pa.ipc.read_record_batch(message, self._schema)
+        stored = self._files[batch.path].slice(batch.start, batch.num_bytes)
+        return pa.ipc.open_stream(stored).read_next_batch()

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pivotrl_pipeline.records.stored_batches import (
     BatchFile,
     BatchReader,
+    Piece,
     StoredBatch,
 )
 
@@ -36,13 +37,13 @@ class TableBuilder:
         """
         self.schema = schema
         self._spill_bytes = spill_bytes
-        self._batches: list[pa.RecordBatch | StoredBatch] = []
+        self._batches: list[Piece] = []
         self._num_bytes = 0
         self._file: tempfile._TemporaryFileWrapper[bytes] | None = None
         self._stored: BatchFile | None = None
         self.num_rows = 0
 
-    def append(self, batch: pa.RecordBatch | StoredBatch) -> None:
+    def append(self, batch: Piece) -> None:
         """Adds rows.
 
         Args:
@@ -50,20 +51,16 @@ class TableBuilder:
                 until the table is read.
         """
         self.num_rows += batch.num_rows
+        if not isinstance(batch, StoredBatch):
+            self._num_bytes += batch.nbytes
+            if self._num_bytes > self._spill_bytes:
+                batch = self._spill(batch)
         self._batches.append(batch)
-        if isinstance(batch, StoredBatch):
-            return
-        self._num_bytes += batch.nbytes
-        if self._num_bytes > self._spill_bytes:
-            self._spill()
 
     def to_frame(self) -> pd.DataFrame:
         """All rows, in the order they came; nothing can be added after."""
-        reader = BatchReader(self.schema)
-        batches = [
-            reader.read(batch) if isinstance(batch, StoredBatch) else batch
-            for batch in self._batches
-        ]
+        reader = BatchReader()
+        batches = [reader.read(batch) for batch in self._batches]
         if self._file is not None:
             # Mapped pages outlive the name of their file.
             self._file.close()
@@ -77,16 +74,16 @@ class TableBuilder:
             }
         )
 
-    def _spill(self) -> None:
-        """Moves the batches in memory to disk."""
+    def _spill(self, batch: pa.RecordBatch) -> StoredBatch:
+        """Stores the batch, and with the first one all that is in memory."""
         if self._stored is None:
             self._file = tempfile.NamedTemporaryFile(suffix=".arrow")  # noqa: SIM115
             self._stored = BatchFile(Path(self._file.name))
-        self._batches = [
-            batch if isinstance(batch, StoredBatch) else self._stored.append(batch)
-            for batch in self._batches
-        ]
-        self._num_bytes = 0
+            self._batches = [
+                each if isinstance(each, StoredBatch) else self._stored.append(each)
+                for each in self._batches
+            ]
+        return self._stored.append(batch)
 
 
 _NULLABLE_TYPES = {pa.bool_(): pd.BooleanDtype(), pa.int64(): pd.Int64Dtype()}

@@ -1,7 +1,7 @@
 import json
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pivotrl_pipeline.errors import ConfigurationError, TrajectoryError
+from pivotrl_pipeline.errors import ConfigurationError, PolicyError, TrajectoryError
 from pivotrl_pipeline.formats.base import RawRow
 from pivotrl_pipeline.formats.ingestion import batches
 from pivotrl_pipeline.formats.ingestion.conversion import IngestionSettings
@@ -345,6 +345,19 @@ def test_states_are_measured_where_a_tokenizer_is_at_hand() -> None:
     # each state is the one question before the turn
     assert measured["prompt_tokens"].tolist() == [1, 1]
     tables.PivotCandidates.validate(measured, lazy=True)
+
+
+def test_a_state_that_cannot_be_rendered_is_told_with_its_trajectory() -> None:
+    result = _ingest([_row("a", id="first"), _row("b", id="second")])
+
+    def measure(trajectories: Iterable[object]) -> Iterator[list[int]]:
+        for number, _ in enumerate(trajectories):
+            if number == 1:
+                raise PolicyError("no text.")
+            yield [1]
+
+    with pytest.raises(PolicyError, match=r"Trajectory 'second': no text\."):
+        measure_prompts(result.trajectories, result.pivot_candidates, measure)
 
 
 def test_rows_may_be_a_frame() -> None:

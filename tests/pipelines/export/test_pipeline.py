@@ -28,7 +28,7 @@ from pivotrl_pipeline.parameters.variance_computation import (
 )
 from pivotrl_pipeline.parameters.verifiers import NemoGymParameters
 from pivotrl_pipeline.pipelines.export import create_pipeline
-from pivotrl_pipeline.records.messages import Action, message_from_json
+from pivotrl_pipeline.records.messages import Action, Role, message_from_json
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.records.tables import RenderedTurns
 from pivotrl_pipeline.records.trajectories import State
@@ -195,8 +195,8 @@ def test_tasks_on_one_side_alone_are_refused_before_anything_is_written(
 
 class _RefusingRenderer:
     def render_text(self, state: State) -> str:
-        """Renders no state that has tools."""
-        if state.tools:
+        """Renders no state that the assistant has answered."""
+        if state.prefix[-1].role is Role.ASSISTANT:
             raise PolicyError("a text holds half a surrogate pair.")
         return "".join(f"{message.content}|" for message in state.prefix)
 

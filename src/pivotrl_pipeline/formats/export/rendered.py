@@ -32,7 +32,11 @@ class Renderer(Protocol):
     """The chat template of a policy."""
 
     def render_text(self, state: State) -> str:
-        """A state as text, ending with the generation prompt."""
+        """A state as text, ending with the generation prompt.
+
+        Raises:
+            PolicyError: If the state has no text.
+        """
         ...
 
 

@@ -16,7 +16,7 @@ from pivotrl_pipeline.formats.base import (
     parse_row,
 )
 from pivotrl_pipeline.formats.ingestion.splitting import assign_split
-from pivotrl_pipeline.formats.json_text import dump_each
+from pivotrl_pipeline.formats.message_texts import dump_each
 from pivotrl_pipeline.records.messages import (
     ActionType,
     JsonObject,

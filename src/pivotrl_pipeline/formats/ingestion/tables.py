@@ -20,7 +20,7 @@ from pivotrl_pipeline.formats.ingestion.conversion import (
     convert_row,
 )
 from pivotrl_pipeline.records.messages import Tool
-from pivotrl_pipeline.records.stored_batches import BatchReader, StoredBatch
+from pivotrl_pipeline.records.stored_batches import BatchReader, Piece
 from pivotrl_pipeline.records.trajectories import make_candidate_id
 
 _TEXT, _NUMBER = pa.large_string(), pa.int64()
@@ -73,9 +73,9 @@ class ConvertedBatch:
 
     accepted: list[AcceptedRow]
     rejected: list[RejectedRow]
-    trajectories: pa.RecordBatch | StoredBatch
+    trajectories: Piece
     """One row per accepted row."""
-    pivot_candidates: pa.RecordBatch | StoredBatch
+    pivot_candidates: Piece
     """``num_turns`` rows per accepted row."""
     states: "array[int]"
     """One digest per candidate."""
@@ -128,19 +128,15 @@ def select_rows(batch: ConvertedBatch, is_kept: Sequence[bool]) -> ConvertedBatc
     return ConvertedBatch(
         [row for row, kept in rows if kept],
         batch.rejected,
-        _select(batch.trajectories, TRAJECTORIES, is_kept),
-        _select(batch.pivot_candidates, PIVOT_CANDIDATES, is_kept_turn),
+        _select(batch.trajectories, is_kept),
+        _select(batch.pivot_candidates, is_kept_turn),
         array("q", compress(batch.states, is_kept_turn)),
         array("q", compress(batch.actions, is_kept_turn)),
     )
 
 
-def _select(
-    piece: pa.RecordBatch | StoredBatch, schema: pa.Schema, is_kept: Sequence[bool]
-) -> pa.RecordBatch:
-    if isinstance(piece, StoredBatch):
-        piece = BatchReader(schema).read(piece)
-    return piece.filter(pa.array(is_kept, type=pa.bool_()))
+def _select(piece: Piece, is_kept: Sequence[bool]) -> pa.RecordBatch:
+    return BatchReader().read(piece).filter(pa.array(is_kept, type=pa.bool_()))
 
 
 def _make_trajectories(rows: Sequence[ConvertedRow]) -> pa.RecordBatch:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivotrl_pipeline.formats.json_text import dump_each
+from pivotrl_pipeline.formats.message_texts import dump_each
 from pivotrl_pipeline.records.messages import dump_json
 
 
