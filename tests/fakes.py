@@ -1,6 +1,6 @@
 """Stand-ins that tests share."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from pivotrl_pipeline.errors import PolicyError
@@ -38,6 +38,17 @@ LOOKUP = Tool(
 )
 
 
+class ForgetfulCache:
+    """Keeps nothing."""
+
+    def count_fitting(self, prompts: Sequence[Sequence[int]]) -> int:
+        """All of them."""
+        return len(prompts)
+
+    def forget(self, conversations: Sequence[Hashable]) -> None:
+        """Nothing is kept of them."""
+
+
 class CodePointPolicy:
     """Its tokens are the characters' code points."""
 
@@ -45,9 +56,9 @@ class CodePointPolicy:
         """The characters."""
         return "".join(map(chr, token_ids))
 
-    def open_cache(self) -> None:
+    def open_cache(self) -> ForgetfulCache:
         """Nothing to keep."""
-        return
+        return ForgetfulCache()
 
 
 @dataclass

@@ -5,6 +5,7 @@ import pytest
 
 from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.policies.base import Policy, SamplingSettings
+from pivotrl_pipeline.policies.conversations import ConversationCache
 from pivotrl_pipeline.policies.loading import load_policy
 from pivotrl_pipeline.policies.sharing import Sharing
 from pivotrl_pipeline.policies.transformers_policy import TransformersPolicy
@@ -18,12 +19,16 @@ PROMPT = list(b"a conversation between a customer and the order desk")
 
 @pytest.fixture
 def policy(make_policy_folder: Callable[..., Path]) -> TransformersPolicy:
+    return _load(make_policy_folder(), max_tokens=4096)
+
+
+def _load(folder: Path, *, max_tokens: int) -> TransformersPolicy:
     return load_policy(
-        str(make_policy_folder()),
+        str(folder),
         PolicyParameters(
             device="cpu",
             dtype="auto",
-            max_tokens_in_flight=4096,
+            max_tokens_in_flight=max_tokens,
             reasoning="since_last_user",
         ),
     )
@@ -119,6 +124,27 @@ def play(policy: TransformersPolicy, *, cached: bool, turns: int) -> list[list[i
 
 def test_cached_conversations_take_the_same_actions(policy: TransformersPolicy) -> None:
     assert play(policy, cached=True, turns=4) == play(policy, cached=False, turns=4)
+
+
+def test_what_a_full_cache_forgot_is_not_counted_as_new(
+    make_policy_folder: Callable[..., Path],
+) -> None:
+    folder = make_policy_folder()
+    keeping, forgetting = (_load(folder, max_tokens=n) for n in (4096, 100))
+
+    histories = play(keeping, cached=True, turns=4)
+
+    assert play(forgetting, cached=True, turns=4) == histories
+    assert forgetting.token_counts.unique == keeping.token_counts.unique
+    assert forgetting.token_counts.ratio > keeping.token_counts.ratio >= 1
+
+
+def test_a_cache_tells_how_many_conversations_it_can_keep() -> None:
+    cache = ConversationCache(10)
+
+    assert cache.count_fitting([[1] * 5, [1] * 5, [1]]) == 2
+    assert cache.count_fitting([[1] * 11, [1]]) == 1
+    assert cache.count_fitting([[1]]) == 1
 
 
 def test_a_cached_turn_costs_its_own_tokens_only(policy: TransformersPolicy) -> None:

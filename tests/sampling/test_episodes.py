@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from tests.fakes import ScriptedPolicy
+from tests.fakes import ForgetfulCache, ScriptedPolicy
 
 from pivotrl_pipeline.environments.base import EnvironmentTask
 from pivotrl_pipeline.environments.seeds import SeedRange, purpose_of, take_seeds
@@ -144,6 +144,25 @@ def test_each_attempt_at_a_task_has_seeds_and_a_conversation_of_its_own() -> Non
     assert len(set(repeated.seeds)) == 4
     assert len(set(repeated.conversations)) == 4
     assert [repeated.seeds[0], repeated.seeds[2]] == single.seeds
+
+
+class _PairsCache(ForgetfulCache):
+    def count_fitting(self, prompts: Sequence[Sequence[int]]) -> int:
+        return min(2, len(prompts))
+
+
+class _PairsPolicy(ScriptedPolicy):
+    def open_cache(self) -> _PairsCache:
+        return _PairsCache()
+
+
+def test_no_more_episodes_advance_than_the_policy_can_keep() -> None:
+    policy = _PairsPolicy(POLICY.script, calls=[])
+
+    outcomes = _run(policy, [0, 1, 2, 3, 0], keep_turns=False)
+
+    assert policy.calls == [2, 2, 1]
+    assert outcomes == _run(POLICY, [0, 1, 2, 3, 0], keep_turns=False)
 
 
 def test_turns_carry_the_tokens_that_were_sampled_where_they_are_to_be_kept() -> None:

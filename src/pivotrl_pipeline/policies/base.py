@@ -35,6 +35,13 @@ class Sample:
 class PolicyCache(Protocol):
     """What a policy remembers of conversations between calls; only ever a speed-up."""
 
+    def count_fitting(self, prompts: Sequence[Sequence[int]]) -> int:
+        """How many of these conversations, the first ones, it can keep together.
+
+        At least one. More of them cost their whole prompts again at every turn.
+        """
+        ...
+
     def forget(self, conversations: Sequence[Hashable]) -> None:
         """Frees what is kept of conversations that have ended."""
         ...

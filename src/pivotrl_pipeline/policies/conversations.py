@@ -1,5 +1,6 @@
 """Keys and values of conversations, kept between the turns of an episode."""
 
+import itertools
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -29,16 +30,28 @@ class ConversationCache:
         """Of the last call without conversations."""
         self._max_tokens = max_tokens
         self._conversations: dict[Hashable, _Conversation] = {}
+        self._seen: dict[Hashable, Tokens] = {}
 
     @property
     def num_tokens(self) -> int:
         """Tokens kept."""
         return sum(len(each.tokens) for each in self._conversations.values())
 
+    @property
+    def seen(self) -> list[Tokens]:
+        """What the model has seen of each conversation, kept or not."""
+        return list(self._seen.values())
+
+    def count_fitting(self, prompts: Sequence[Sequence[int]]) -> int:
+        """How many of these conversations, the first ones, can be kept together."""
+        ends = itertools.accumulate(map(len, prompts))
+        return max(1, sum(end <= self._max_tokens for end in ends))
+
     def forget(self, conversations: Sequence[Hashable]) -> None:
         """Frees what is kept of conversations that have ended."""
         for key in conversations:
             self._conversations.pop(key, None)
+            self._seen.pop(key, None)
 
     def find_past(self, key: Hashable, prompt: Tokens) -> Past:
         """What is known of a prompt's beginning; at least its last token is not."""
@@ -63,6 +76,7 @@ class ConversationCache:
         self._conversations.pop(key, None)
         known = np.asarray(tokens, dtype=np.int64)
         self._conversations[key] = _Conversation(known, layers)
+        self._seen[key] = known
         excess = self.num_tokens - self._max_tokens
         for other in list(self._conversations):
             if excess <= 0:

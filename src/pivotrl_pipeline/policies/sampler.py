@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from pivotrl_pipeline.policies.chains import Past, PromptMemory
 from pivotrl_pipeline.policies.decode_attention import DecodeAttention, OwnTokens
 from pivotrl_pipeline.policies.packed_attention import KeysValues
+from pivotrl_pipeline.policies.prefix_tree import Tokens
 from pivotrl_pipeline.policies.row_log import RowLog, RowResult
 from pivotrl_pipeline.policies.sampling_request import Request
 from pivotrl_pipeline.policies.token_counts import TokenCounts
@@ -30,6 +31,7 @@ def sample_rows(
     counts: TokenCounts,
     *,
     pasts: Mapping[int, Past] | None = None,
+    seen: Sequence[Tokens] = (),
     save_row: SaveRow | None = None,
     memory: PromptMemory | None = None,
 ) -> list[RowResult]:
@@ -41,11 +43,12 @@ def sample_rows(
         counts: Added to.
         pasts: What is known of some prompts, by their index; then each prompt is
             continued on its own.
+        seen: What calls before forwarded of these and other prompts; only counted.
         save_row: Called once per row when it has finished.
         memory: Of the call before; without pasts. If that had the same prompts, they
             are not forwarded again.
     """
-    trunks = Trunks(model, request, counts, pasts or {}, memory)
+    trunks = Trunks(model, request, counts, pasts or {}, seen, memory)
     return _Sampler(model, request, counts, trunks, save_row).run()
 
 

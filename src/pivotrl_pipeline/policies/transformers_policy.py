@@ -157,6 +157,7 @@ class TransformersPolicy:
             request,
             self.token_counts,
             pasts=pasts,
+            seen=cache.seen,
             save_row=layers_of_row.__setitem__,
         )
         for row, (key, result) in enumerate(zip(keys, results, strict=True)):

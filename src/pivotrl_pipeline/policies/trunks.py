@@ -23,6 +23,7 @@ from pivotrl_pipeline.policies.chains import (
 )
 from pivotrl_pipeline.policies.decode_attention import SharedTokens
 from pivotrl_pipeline.policies.packed_attention import KeysValues
+from pivotrl_pipeline.policies.prefix_tree import Tokens
 from pivotrl_pipeline.policies.sampling_request import Request
 from pivotrl_pipeline.policies.token_counts import TokenCounts
 
@@ -36,6 +37,7 @@ class Trunks:
         counts: Added to.
         pasts: What is known of some prompts, by their index; then each prompt is a
             chain of its own.
+        seen: What calls before forwarded, whether or not it is still known.
         memory: Of the call before; without pasts.
     """
 
@@ -45,6 +47,7 @@ class Trunks:
         request: Request,
         counts: TokenCounts,
         pasts: Mapping[int, Past],
+        seen: Sequence[Tokens],
         memory: PromptMemory | None,
     ) -> None:
         self._model = model
@@ -53,7 +56,7 @@ class Trunks:
         self._memory = memory
         self._device = model.device
         self._queue = deque(self._make_queue(pasts))
-        counts.unique += self._count_new_tokens(pasts)
+        counts.unique += self._count_new_tokens(seen)
         self._root = NO_PAST if pasts else self._forward_root()
         self._resident: list[Chain] = []
         self._layers: list[KeysValues] = []
@@ -185,13 +188,11 @@ class Trunks:
             chain_of_prompt[prompt].waiting.append(row)
         return [chain for chain in chains if chain.waiting]
 
-    def _count_new_tokens(self, pasts: Mapping[int, Past]) -> int:
+    def _count_new_tokens(self, seen: Sequence[Tokens]) -> int:
         """Unique prompt tokens that no call before this one has forwarded."""
         prompts = self._request.prompts
-        if pasts:
-            # What conversations share with each other was known before the call.
-            known = sum(past.num_tokens for past in pasts.values())
-            return sum(map(len, prompts)) - known
+        if seen:
+            return count_unique([*seen, *prompts]) - count_unique(seen)
         keys = tuple(tuple(prompt.tolist()) for prompt in prompts)
         if self._memory is not None and self._memory.turn_to(keys):
             return 0

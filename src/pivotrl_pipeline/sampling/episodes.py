@@ -114,7 +114,7 @@ def run_episodes(
     keep_turns: bool = False,
     has_progress_bar: bool = True,
 ) -> list[EpisodeOutcome]:
-    """One episode per task, in order; all advance together.
+    """One episode per task, in order; as many advance together as the policy can keep.
 
     A task that stands in the list several times is tried as often, with seeds of its
     own each time. The key-values of an episode are kept between its turns, so that a
@@ -134,32 +134,35 @@ def run_episodes(
     streams = _name_streams(tasks)
     turns: list[list[SampledTurn]] = [[] for _ in tasks]
     active = list(range(len(tasks)))
+    prompts: dict[int, list[int]] = {}
     cache = policy.open_cache()
     with tqdm(
         total=len(tasks), desc="episodes", unit="episode", disable=not has_progress_bar
     ) as progress:
         while active:
-            prompts = {
-                index: policy.render(State(episodes[index].messages, environment.tools))
-                for index in active
-            }
+            for index in active:
+                if index not in prompts:
+                    state = State(episodes[index].messages, environment.tools)
+                    prompts[index] = policy.render(state)
             active = [i for i in active if len(prompts[i]) <= max_prompt_tokens]
+            moving = active[: cache.count_fitting([prompts[i] for i in active])]
             samples = policy.sample(
-                [prompts[index] for index in active],
+                [prompts[index] for index in moving],
                 [
                     [derive_seed(seed, *streams[i], episodes[i].num_turns)]
-                    for i in active
+                    for i in moving
                 ],
                 settings,
                 cache=cache,
-                conversations=active,
+                conversations=moving,
             )
-            for index, (sample,) in zip(active, samples, strict=True):
+            for index, (sample,) in zip(moving, samples, strict=True):
                 action = policy.parse(policy.decode(sample.token_ids))
                 episodes[index].act(action)
                 if keep_turns:
                     turn = SampledTurn(tuple(prompts[index]), sample, action)
                     turns[index].append(turn)
+                del prompts[index]
             active = [index for index in active if not episodes[index].is_done]
             progress.update(len(tasks) - len(active) - progress.n)
     return [
