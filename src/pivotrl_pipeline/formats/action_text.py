@@ -62,11 +62,10 @@ def parse_action(
         return Action(reasoning=reasoning, parse_error=error)
     try:
         content, calls = _parse_body(body, {tool.name: tool for tool in tools})
+        if not is_recorded:
+            _refuse_half_pairs(calls)
     except _MalformedError as malformed:
         return Action(body.strip() or None, (), reasoning, str(malformed))
-    if not is_recorded and any(map(_holds_half_pair, calls)):
-        error = "a call holds half a surrogate pair"
-        return Action(body.strip() or None, (), reasoning, error)
     return Action(content, calls, reasoning)
 
 
@@ -108,15 +107,15 @@ def _parse_body(
     return content.strip() or None, tuple(calls)
 
 
-def _holds_half_pair(call: ToolCall) -> bool:
-    """True if the call is no Unicode; its text may be, with an escape for the half."""
+def _refuse_half_pairs(calls: Sequence[ToolCall]) -> None:
+    """Refuses a call that is no Unicode though its text, with an escape, is."""
     try:
-        call.name.encode()
-        if "\\ud" in call.arguments_text.lower():
-            json.dumps(call.arguments, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
+        for call in calls:
+            call.name.encode()
+            if "\\ud" in call.arguments_text.lower():
+                json.dumps(call.arguments, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise _MalformedError("a call holds half a surrogate pair") from error
 
 
 def _parse_call(text: str, start: int, tools: dict[str, Tool]) -> tuple[ToolCall, int]:

@@ -6,12 +6,9 @@ is nested too deeply for json, at about a thousand levels, orjson may still read
 """
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
-
-if TYPE_CHECKING:
-    from pivotrl_pipeline.records.messages import JsonObject
 
 _TO_DIGIT = bytes(ord("0") if chr(code).isdecimal() else 0 for code in range(128))
 _TO_DIGIT += bytes(128)
@@ -38,7 +35,7 @@ def parse_json(text: bytes | str) -> Any:
     return json.loads(text)
 
 
-def parse_arguments(text: str) -> "JsonObject | None":
+def parse_arguments(text: str) -> dict[str, Any] | None:
     """The JSON object in ``text``; None where it is anything else (NaN included)."""
     try:
         encoded = text.encode()

@@ -163,6 +163,7 @@ def run_episodes(
                     turn = SampledTurn(tuple(prompts[index]), sample, action)
                     turns[index].append(turn)
                 del prompts[index]
+            cache.forget([index for index in moving if episodes[index].is_done])
             active = [index for index in active if not episodes[index].is_done]
             progress.update(len(tasks) - len(active) - progress.n)
     return [

@@ -30,18 +30,19 @@ def measure_prompts(
     tokens = np.full(len(pivot_candidates), -1)
     # Both run at the pace of `measure`, which looks a few trajectories ahead.
     pairs, ahead = tee(iterate_states(trajectories, pivot_candidates))
-    asked: list[int] = []
+    row = 0
 
     def iterate() -> Iterator[Sequence[State]]:
+        nonlocal row
         for rows, states in ahead:
-            asked[:] = rows[:1]
+            row = int(rows[0])
             yield states
 
     try:
         for (rows, _), count in zip(pairs, measure(iterate()), strict=True):
             tokens[rows] = count
     except PolicyError as error:
-        name = pivot_candidates["trajectory_id"].iloc[asked[0]]
+        name = pivot_candidates["trajectory_id"].iloc[row]
         raise PolicyError(f"Trajectory {name!r}: {error}") from error
     measured = pd.arrays.IntegerArray(tokens, mask=tokens < 0)
     return pivot_candidates.assign(prompt_tokens=measured)
