@@ -41,7 +41,9 @@ LOOKUP = Tool(
 class ForgetfulCache:
     """Keeps nothing."""
 
-    def count_fitting(self, prompts: Sequence[Sequence[int]]) -> int:
+    def count_fitting(
+        self, prompts: Sequence[Sequence[int]], conversations: Sequence[Hashable]
+    ) -> int:
         """All of them."""
         return len(prompts)
 

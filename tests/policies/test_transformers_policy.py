@@ -5,7 +5,6 @@ import pytest
 
 from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.policies.base import Policy, SamplingSettings
-from pivotrl_pipeline.policies.conversations import ConversationCache
 from pivotrl_pipeline.policies.loading import load_policy
 from pivotrl_pipeline.policies.sharing import Sharing
 from pivotrl_pipeline.policies.transformers_policy import TransformersPolicy
@@ -103,102 +102,6 @@ def test_rendered_states_of_a_trajectory_are_prefixes(
     second = policy.render(State((question, answer, question), ()))
 
     assert second[: len(first)] == first
-
-
-def play(policy: TransformersPolicy, *, cached: bool, turns: int) -> list[list[int]]:
-    """Greedy conversations that grow by each action and an answer to it."""
-    histories = [list(PROMPT), list(PROMPT), [*PROMPT, 8, 8], [5, 6]]
-    cache = policy.open_cache()
-    for turn in range(turns):
-        samples = policy.sample(
-            histories,
-            [[turn]] * len(histories),
-            GREEDY,
-            cache=cache if cached else None,
-            conversations=list("abcd") if cached else None,
-        )
-        for index, (sample,) in enumerate(samples):
-            histories[index] += [*sample.token_ids, 20 + turn, 30 + index, 40]
-    return histories
-
-
-def test_cached_conversations_take_the_same_actions(policy: TransformersPolicy) -> None:
-    assert play(policy, cached=True, turns=4) == play(policy, cached=False, turns=4)
-
-
-def test_what_a_full_cache_forgot_is_not_counted_as_new(
-    make_policy_folder: Callable[..., Path],
-) -> None:
-    folder = make_policy_folder()
-    keeping, forgetting = (_load(folder, max_tokens=n) for n in (4096, 100))
-
-    histories = play(keeping, cached=True, turns=4)
-
-    assert play(forgetting, cached=True, turns=4) == histories
-    assert forgetting.token_counts.unique == keeping.token_counts.unique
-    assert forgetting.token_counts.ratio > keeping.token_counts.ratio >= 1
-
-
-def test_a_cache_tells_how_many_conversations_it_can_keep() -> None:
-    cache = ConversationCache(10)
-
-    assert cache.count_fitting([[1] * 5, [1] * 5, [1]]) == 2
-    assert cache.count_fitting([[1] * 11, [1]]) == 1
-    assert cache.count_fitting([[1]]) == 1
-
-
-def test_a_cached_turn_costs_its_own_tokens_only(policy: TransformersPolicy) -> None:
-    cache = policy.open_cache()
-    (first,) = policy.sample([PROMPT], [[0]], GREEDY, cache=cache, conversations=["a"])[
-        0
-    ]
-    before = policy.token_counts.forwarded
-
-    policy.sample(
-        [[*PROMPT, *first.token_ids, 1, 2]],
-        [[0]],
-        SamplingSettings(0.0, 1.0, 1),
-        cache=cache,
-        conversations=["a"],
-    )
-
-    # The last action token was sampled and not forwarded; then two new ones.
-    assert policy.token_counts.forwarded - before == 3
-
-
-def test_history_that_was_rewritten_is_forwarded_again(
-    policy: TransformersPolicy,
-) -> None:
-    cache = policy.open_cache()
-    policy.sample([PROMPT], [[0]], GREEDY, cache=cache, conversations=["a"])
-    rewritten = [*PROMPT[:20], 1, 2, 3]
-
-    (cached,) = policy.sample(
-        [rewritten], [[0]], GREEDY, cache=cache, conversations=["a"]
-    )[0]
-    (plain,) = policy.sample([rewritten], [[0]], GREEDY)[0]
-
-    assert cached.token_ids == plain.token_ids
-
-
-def test_a_full_cache_forgets_what_was_unused_for_longest(
-    policy: TransformersPolicy,
-) -> None:
-    cache = policy.open_cache()
-    long_prompt = [index % 200 for index in range(1800)]
-    for key in "abc":
-        policy.sample(
-            [long_prompt],
-            [[0]],
-            SamplingSettings(0.0, 1.0, 1),
-            cache=cache,
-            conversations=[key],
-        )
-
-    # Three times 1,800 tokens do not fit into 4,096.
-    assert cache.num_tokens == 3600
-    cache.forget(["b", "c"])
-    assert cache.num_tokens == 0
 
 
 def test_a_policy_that_cannot_share_trees_samples_the_same(

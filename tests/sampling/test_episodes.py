@@ -147,7 +147,9 @@ def test_each_attempt_at_a_task_has_seeds_and_a_conversation_of_its_own() -> Non
 
 
 class _PairsCache(ForgetfulCache):
-    def count_fitting(self, prompts: Sequence[Sequence[int]]) -> int:
+    def count_fitting(
+        self, prompts: Sequence[Sequence[int]], conversations: Sequence[Hashable]
+    ) -> int:
         return min(2, len(prompts))
 
 

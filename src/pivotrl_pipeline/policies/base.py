@@ -35,10 +35,13 @@ class Sample:
 class PolicyCache(Protocol):
     """What a policy remembers of conversations between calls; only ever a speed-up."""
 
-    def count_fitting(self, prompts: Sequence[Sequence[int]]) -> int:
-        """How many of these conversations, the first ones, it can keep together.
+    def count_fitting(
+        self, prompts: Sequence[Sequence[int]], conversations: Sequence[Hashable]
+    ) -> int:
+        """How many of these conversations, the first ones, should go on together.
 
-        At least one. More of them cost their whole prompts again at every turn.
+        At least one. More of them would push each other out of the cache, and cost
+        their whole prompts again.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Prompts in chains: the prefixes of a prompt share its keys and values."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,11 +26,32 @@ _MIN_ROOT_TOKENS = 32
 class Past:
     """Known tokens: their keys and values need no forward."""
 
-    num_tokens: int
+    tokens: Tokens
     layers: Sequence[KeysValues]
 
+    @property
+    def num_tokens(self) -> int:
+        """How many are known."""
+        return len(self.tokens)
 
-NO_PAST = Past(0, ())
+
+NO_PAST = Past(np.empty(0, np.int64), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What calls before left behind of the prompts of a call."""
+
+    root: Past | None = None
+    """What all of them begin with, each going on after it; None: to be looked for."""
+    pasts: Mapping[int, Past] = field(default_factory=dict)
+    """Of some prompts, by their index: what they continue the root with. If there are
+    any, each prompt is continued on its own."""
+    seen: Sequence[Tokens] = ()
+    """What was forwarded of these and other prompts, kept or not; only counted."""
+
+
+NOTHING_KNOWN = Known()
 
 
 @dataclass(slots=True)
@@ -44,6 +65,7 @@ class Chain:
     waiting: list[int] = field(default_factory=list)
     """Rows still to be started, by number."""
     past: Past = NO_PAST
+    """Beyond the root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +154,7 @@ def forward_root(model: PreTrainedModel, tokens: Tokens) -> Past:
     tree = build_prefix_tree([tokens.tolist()])
     attention = _make_attention(model, tree, ())
     forward_tree(model, tree, attention, logits_to_keep=torch.zeros(1).long())
-    return Past(len(tokens), [layer for _, layer in sorted(attention.kept.items())])
+    return Past(tokens, [layer for _, layer in sorted(attention.kept.items())])
 
 
 def forward_chains(
@@ -146,24 +168,28 @@ def forward_chains(
 
     Args:
         model: Shares trees.
-        chains: Each continues its own past, or the root where it has none.
+        chains: Each continues the root, and its own past after it.
         prompts: That the chains index.
         root: Left out of the layers that are returned, since all rows share it.
     """
-    groups = _group_by_past(chains, root)
+    groups = _group_by_past(chains)
     trees = []
     for past, members in groups:
+        num_known = root.num_tokens + past.num_tokens
         rest = [
-            prompts[index][past.num_tokens :].tolist()
+            prompts[index][num_known:].tolist()
             for chain in members
             for index in chain.prompts
         ]
         trees.append(build_prefix_tree(rest))
-    tree = join_prefix_trees(trees, [past.num_tokens for past, _ in groups])
+    pasts = [past for past, _ in groups]
+    tree = join_prefix_trees(
+        trees, [past.num_tokens for past in pasts], num_root=root.num_tokens
+    )
     ordered = [chain for _, members in groups for chain in members]
     indices = [index for chain in ordered for index in chain.prompts]
     attention = _make_attention(
-        model, tree, _join_layers([past for past, _ in groups if past.num_tokens])
+        model, tree, join_layers([past.layers for past in (root, *pasts)])
     )
     ends = torch.tensor([path[-1][1] - 1 - tree.num_past for path in tree.paths])
     logits = forward_tree(model, tree, attention, logits_to_keep=ends.to(model.device))
@@ -186,25 +212,24 @@ def _make_attention(
     return PackedAttention(tree, device=model.device, dtype=dtype, past=past, keep=True)
 
 
-def _group_by_past(
-    chains: Sequence[Chain], root: Past
-) -> list[tuple[Past, list[Chain]]]:
+def _group_by_past(chains: Sequence[Chain]) -> list[tuple[Past, list[Chain]]]:
     groups: dict[int, tuple[Past, list[Chain]]] = {}
     for chain in chains:
-        past = chain.past if chain.past.num_tokens else root
-        groups.setdefault(id(past), (past, []))[1].append(chain)
+        groups.setdefault(id(chain.past), (chain.past, []))[1].append(chain)
     return list(groups.values())
 
 
-def _join_layers(pasts: Sequence[Past]) -> list[KeysValues]:
-    if len(pasts) <= 1:
-        return list(pasts[0].layers) if pasts else []
+def join_layers(parts: Sequence[Sequence[KeysValues]]) -> list[KeysValues]:
+    """Per layer, keys and values of tokens that follow one another; parts may be ()."""
+    filled = [part for part in parts if part]
+    if len(filled) <= 1:
+        return list(filled[0]) if filled else []
     return [
         KeysValues(
             torch.cat([layer.keys for layer in layers], dim=2),
             torch.cat([layer.values for layer in layers], dim=2),
         )
-        for layers in zip(*(past.layers for past in pasts), strict=True)
+        for layers in zip(*filled, strict=True)
     ]
 
 

@@ -1,12 +1,19 @@
 """Keys and values of conversations, kept between the turns of an episode."""
 
 import itertools
+import statistics
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pivotrl_pipeline.policies.chains import NO_PAST, Past, PromptMemory
+from pivotrl_pipeline.policies.chains import (
+    NO_PAST,
+    Known,
+    Past,
+    PromptMemory,
+    join_layers,
+)
 from pivotrl_pipeline.policies.packed_attention import KeysValues
 from pivotrl_pipeline.policies.prefix_tree import Tokens, count_shared
 
@@ -14,71 +21,157 @@ from pivotrl_pipeline.policies.prefix_tree import Tokens, count_shared
 @dataclass(frozen=True, slots=True)
 class _Conversation:
     tokens: Tokens
+    root: Past
+    """What it begins with; others share it."""
     layers: list[KeysValues]
+    """Of the tokens beyond the root."""
+
+    @property
+    def num_own(self) -> int:
+        return len(self.tokens) - self.root.num_tokens
 
 
 class ConversationCache:
     """What the model has seen of each conversation, up to a number of tokens.
 
-    The conversations that were not used for longest go first. What is kept is looked up
-    by its tokens: a prompt takes over as much as it begins with, so a wrong key, or a
-    template that rewrites history, costs time and never changes a sample.
+    What conversations begin with, their root, is kept once. The conversations that were
+    not used for longest go first. What is kept is looked up by its tokens: a prompt
+    takes over as much as it begins with, so a wrong key, or a template that rewrites
+    history, costs time and never changes a sample.
     """
 
     def __init__(self, max_tokens: int) -> None:
         self.prompts = PromptMemory()
         """Of the last call without conversations."""
         self._max_tokens = max_tokens
+        self._root = NO_PAST
         self._conversations: dict[Hashable, _Conversation] = {}
         self._seen: dict[Hashable, Tokens] = {}
+        self._ended_lengths: list[int] = []
 
     @property
     def num_tokens(self) -> int:
         """Tokens kept."""
-        return sum(len(each.tokens) for each in self._conversations.values())
+        roots = {id(each.root): each.root for each in self._conversations.values()}
+        roots[id(self._root)] = self._root
+        own = sum(each.num_own for each in self._conversations.values())
+        return own + sum(root.num_tokens for root in roots.values())
 
-    @property
-    def seen(self) -> list[Tokens]:
-        """What the model has seen of each conversation, kept or not."""
-        return list(self._seen.values())
+    def count_fitting(
+        self, prompts: Sequence[Sequence[int]], conversations: Sequence[Hashable]
+    ) -> int:
+        """How many of these conversations, the first ones, should go on together.
 
-    def count_fitting(self, prompts: Sequence[Sequence[int]]) -> int:
-        """How many of these conversations, the first ones, can be kept together."""
-        ends = itertools.accumulate(map(len, prompts))
-        return max(1, sum(end <= self._max_tokens for end in ends))
+        Those that are kept, while they fit; and others beside them where there is room
+        for them to grow as long as conversations have become on average.
+        """
+        tokens = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
+        root = self._root if _all_continue(self._root, tokens) else NO_PAST
+        room = self._max_tokens - root.num_tokens
+        lengths = [len(prompt) - root.num_tokens for prompt in prompts]
+        kept = itertools.takewhile(self._conversations.__contains__, conversations)
+        num_kept = len(list(kept))
+        num_fitting = _count_within(room, lengths[:num_kept])
+        if num_fitting == num_kept:
+            known = [*self._ended_lengths, *lengths[:num_kept]]
+            expected = statistics.fmean(known) if known else 0
+            grown = [max(length, expected) for length in lengths]
+            num_fitting = max(num_fitting, _count_within(room, grown))
+        return max(1, num_fitting)
 
     def forget(self, conversations: Sequence[Hashable]) -> None:
         """Frees what is kept of conversations that have ended."""
         for key in conversations:
             self._conversations.pop(key, None)
-            self._seen.pop(key, None)
+            seen = self._seen.pop(key, None)
+            if seen is not None:
+                self._ended_lengths.append(len(seen) - self._root.num_tokens)
 
-    def find_past(self, key: Hashable, prompt: Tokens) -> Past:
-        """What is known of a prompt's beginning; at least its last token is not."""
-        known = self._conversations.get(key)
-        if known is None:
-            return NO_PAST
-        shared = min(count_shared(known.tokens, prompt), len(prompt) - 1)
-        if shared == 0:
-            return NO_PAST
-        return Past(
-            shared,
-            [
-                KeysValues(layer.keys[:, :, :shared], layer.values[:, :, :shared])
-                for layer in known.layers
-            ],
-        )
+    def find_known(
+        self,
+        prompts: Sequence[Tokens],
+        prompt_of_row: Sequence[int],
+        keys: Sequence[Hashable],
+    ) -> Known:
+        """What is known of prompts' beginnings; of each at least the last token is not.
+
+        Args:
+            prompts: Distinct.
+            prompt_of_row: Into them.
+            keys: The conversation of each row.
+        """
+        root = self._root if _all_continue(self._root, prompts) else NO_PAST
+        pasts: dict[int, Past] = {}
+        for index, key in zip(prompt_of_row, keys, strict=True):
+            past = self._find_past(key, prompts[index], root)
+            if past.num_tokens:
+                pasts[index] = past
+        seen = [self._root.tokens] if self._root.num_tokens else []
+        seen.extend(self._seen.values())
+        has_known = bool(pasts) or root.num_tokens > 0
+        return Known(root if has_known else None, pasts, seen)
 
     def store(
-        self, key: Hashable, tokens: Sequence[int], layers: list[KeysValues]
+        self,
+        key: Hashable,
+        tokens: Sequence[int],
+        root: Past,
+        layers: list[KeysValues],
     ) -> None:
-        """Keeps a conversation, in place of what was kept under its key."""
+        """Keeps a conversation, in place of what was kept under its key.
+
+        Args:
+            key: The conversation.
+            tokens: All that was forwarded of it.
+            root: What it begins with.
+            layers: Keys and values of the tokens beyond the root.
+        """
         self._conversations.pop(key, None)
         known = np.asarray(tokens, dtype=np.int64)
-        self._conversations[key] = _Conversation(known, layers)
+        self._conversations[key] = _Conversation(known, root, layers)
         self._seen[key] = known
+        if root.num_tokens:
+            self._root = root
+
+    def shrink(self) -> None:
+        """Drops what was not used for longest, until the rest fits."""
         excess = self.num_tokens - self._max_tokens
         for other in list(self._conversations):
             if excess <= 0:
-                break
-            excess -= len(self._conversations.pop(other).tokens)
+                return
+            excess -= self._conversations.pop(other).num_own
+
+    def _find_past(self, key: Hashable, prompt: Tokens, root: Past) -> Past:
+        conversation = self._conversations.get(key)
+        if conversation is None:
+            return NO_PAST
+        shared = min(count_shared(conversation.tokens, prompt), len(prompt) - 1)
+        if shared <= root.num_tokens:
+            return NO_PAST
+        if conversation.root is root:
+            layers, first = conversation.layers, 0
+        else:
+            layers = join_layers([conversation.root.layers, conversation.layers])
+            first = root.num_tokens
+        stop = first + shared - root.num_tokens
+        return Past(
+            prompt[root.num_tokens : shared],
+            [
+                KeysValues(layer.keys[:, :, first:stop], layer.values[:, :, first:stop])
+                for layer in layers
+            ],
+        )
+
+
+def _count_within(room: int, lengths: Sequence[float]) -> int:
+    """How many of the first fit into the room together."""
+    return sum(end <= room for end in itertools.accumulate(lengths))
+
+
+def _all_continue(root: Past, prompts: Sequence[Tokens]) -> bool:
+    """Whether all prompts begin with the root and go on after it."""
+    return all(
+        len(prompt) > root.num_tokens
+        and np.array_equal(prompt[: root.num_tokens], root.tokens)
+        for prompt in prompts
+    )

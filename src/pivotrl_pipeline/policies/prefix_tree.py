@@ -81,21 +81,22 @@ def build_prefix_tree(sequences: Sequence[Sequence[int]]) -> PrefixTree:
 
 
 def join_prefix_trees(
-    trees: Sequence[PrefixTree], past_lengths: Sequence[int]
+    trees: Sequence[PrefixTree], past_lengths: Sequence[int], *, num_root: int = 0
 ) -> PrefixTree:
-    """One row: the known tokens that each tree continues, then all trees.
+    """One row: the known tokens that all trees continue, those of each, then all trees.
 
     Args:
         trees: Each without its past.
-        past_lengths: Known tokens before each tree; they stand in the row in the same
-            order.
+        past_lengths: Known tokens before each tree, beyond the root; they stand in the
+            row in the same order.
+        num_root: Known tokens that every past continues.
     """
-    num_past = sum(past_lengths)
-    ends = np.cumsum([0, *past_lengths]).tolist()
+    ends = np.cumsum([num_root, *past_lengths]).tolist()
+    num_past = ends[-1]
     start = num_past
     moved: list[PrefixTree] = []
     for tree, past in zip(trees, itertools.pairwise(ends), strict=True):
-        moved.append(_move(tree, start, past))
+        moved.append(_move(tree, start, num_root, past))
         start += len(tree.token_ids)
     return PrefixTree(
         token_ids=np.concatenate([tree.token_ids for tree in moved]),
@@ -107,15 +108,18 @@ def join_prefix_trees(
     )
 
 
-def _move(tree: PrefixTree, start: int, past: Range) -> PrefixTree:
-    head = (past,) if past[1] > past[0] else ()
+def _move(tree: PrefixTree, start: int, num_root: int, past: Range) -> PrefixTree:
+    num_own = past[1] - past[0]
+    head: tuple[Range, ...] = ((0, num_root),) if num_root else ()
+    if num_own:
+        head = _extend(head, past[0], num_own)
 
     def follow(ranges: tuple[Range, ...]) -> tuple[Range, ...]:
         return (*head, *((first + start, last + start) for first, last in ranges))
 
     return PrefixTree(
         token_ids=tree.token_ids,
-        positions=tree.positions + (past[1] - past[0]),
+        positions=tree.positions + (num_root + num_own),
         visible_until=tree.visible_until + start,
         branches=tuple(
             Branch(

@@ -4,15 +4,20 @@ The rows of one call, one per prompt and seed, are decoded together as far as th
 budget allows. Finished rows leave the batch, and waiting ones take their place.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 import torch
 from transformers import PreTrainedModel
 
-from pivotrl_pipeline.policies.chains import Past, PromptMemory
+from pivotrl_pipeline.policies.chains import (
+    NOTHING_KNOWN,
+    Known,
+    Past,
+    PromptMemory,
+    join_layers,
+)
 from pivotrl_pipeline.policies.decode_attention import DecodeAttention, OwnTokens
 from pivotrl_pipeline.policies.packed_attention import KeysValues
-from pivotrl_pipeline.policies.prefix_tree import Tokens
 from pivotrl_pipeline.policies.row_log import RowLog, RowResult
 from pivotrl_pipeline.policies.sampling_request import Request
 from pivotrl_pipeline.policies.token_counts import TokenCounts
@@ -21,8 +26,9 @@ from pivotrl_pipeline.policies.trunks import Trunks
 _REFILL_SHARE = 8
 """The batch is made anew when one row in so many has finished."""
 
-SaveRow = Callable[[int, list[KeysValues]], None]
-"""Takes a finished row's number, and keys and values of all that was forwarded."""
+SaveRow = Callable[[int, Past, list[KeysValues]], None]
+"""Takes a finished row's number, what all rows begin with, and keys and values of what
+was forwarded beyond it."""
 
 
 def sample_rows(
@@ -30,8 +36,7 @@ def sample_rows(
     request: Request,
     counts: TokenCounts,
     *,
-    pasts: Mapping[int, Past] | None = None,
-    seen: Sequence[Tokens] = (),
+    known: Known = NOTHING_KNOWN,
     save_row: SaveRow | None = None,
     memory: PromptMemory | None = None,
 ) -> list[RowResult]:
@@ -41,14 +46,12 @@ def sample_rows(
         model: Shares trees (see `sharing`), in evaluation mode.
         request: What to sample.
         counts: Added to.
-        pasts: What is known of some prompts, by their index; then each prompt is
-            continued on its own.
-        seen: What calls before forwarded of these and other prompts; only counted.
+        known: Of the prompts, from calls before.
         save_row: Called once per row when it has finished.
-        memory: Of the call before; without pasts. If that had the same prompts, they
-            are not forwarded again.
+        memory: Of the call before, where nothing else is known. If that had the same
+            prompts, they are not forwarded again.
     """
-    trunks = Trunks(model, request, counts, pasts or {}, seen, memory)
+    trunks = Trunks(model, request, counts, known, memory)
     return _Sampler(model, request, counts, trunks, save_row).run()
 
 
@@ -124,11 +127,11 @@ class _Sampler:
     def _save(self, row: int, slot: int | None) -> None:
         assert self._save_row is not None, "called only where rows are saved"
         prompt = self._request.prompt_of_row[row]
-        parts = self._trunks.read(prompt)
+        parts = [self._trunks.read(prompt)]
         if slot is not None:
             length = len(self._request.prompts[prompt])
             parts.append(self._own.read(slot, length, length + self._limit))
-        self._save_row(row, _join(parts))
+        self._save_row(row, self._trunks.root, join_layers(parts))
 
     def _refill(self) -> None:
         """Drops finished rows and chains, admits waiting ones, rebuilds the batch."""
@@ -153,13 +156,3 @@ class _Sampler:
         self._tokens = torch.cat([self._tokens[kept], tokens])
         self._positions = torch.cat([self._positions[kept], lengths])
         self._attention = DecodeAttention(self._own, self._trunks.share(self._rows))
-
-
-def _join(parts: Sequence[Sequence[KeysValues]]) -> list[KeysValues]:
-    return [
-        KeysValues(
-            torch.cat([layer.keys for layer in layers], dim=2),
-            torch.cat([layer.values for layer in layers], dim=2),
-        )
-        for layers in zip(*(part for part in parts if part), strict=True)
-    ]

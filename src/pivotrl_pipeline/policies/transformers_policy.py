@@ -146,25 +146,25 @@ class TransformersPolicy:
     ) -> list[RowResult]:
         if find_sharing(self.model) is not Sharing.TREE:
             return self._sample_rows(request)
-        pasts: dict[int, Past] = {}
-        for prompt, key in zip(request.prompt_of_row, keys, strict=True):
-            past = cache.find_past(key, request.prompts[prompt])
-            if past.num_tokens:
-                pasts[prompt] = past
-        layers_of_row: dict[int, list[KeysValues]] = {}
+        forwarded: dict[int, tuple[Past, list[KeysValues]]] = {}
+
+        def save_row(row: int, root: Past, layers: list[KeysValues]) -> None:
+            forwarded[row] = (root, layers)
+
         results = sample_rows(
             self.model,
             request,
             self.token_counts,
-            pasts=pasts,
-            seen=cache.seen,
-            save_row=layers_of_row.__setitem__,
+            known=cache.find_known(request.prompts, request.prompt_of_row, keys),
+            save_row=save_row,
         )
-        for row, (key, result) in enumerate(zip(keys, results, strict=True)):
+        # The first conversations move first again: they are the last to be forgotten.
+        for row in reversed(range(len(keys))):
             prompt_tokens = request.prompts[request.prompt_of_row[row]].tolist()
             # The last sampled token has not been forwarded.
-            known = [*prompt_tokens, *result.token_ids[:-1]]
-            cache.store(key, known, layers_of_row[row])
+            tokens = [*prompt_tokens, *results[row].token_ids[:-1]]
+            cache.store(keys[row], tokens, *forwarded[row])
+        cache.shrink()
         return results
 
     def _make_sample(self, result: RowResult) -> Sample:

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from pivotrl_pipeline.policies.chains import (
     NO_PAST,
     Chain,
+    Known,
     Past,
     PromptMemory,
     count_root,
@@ -35,10 +36,8 @@ class Trunks:
         model: As `sample_rows` takes it.
         request: What is sampled.
         counts: Added to.
-        pasts: What is known of some prompts, by their index; then each prompt is a
-            chain of its own.
-        seen: What calls before forwarded, whether or not it is still known.
-        memory: Of the call before; without pasts.
+        known: Of the prompts.
+        memory: Of the call before, where nothing else is known.
     """
 
     def __init__(
@@ -46,8 +45,7 @@ class Trunks:
         model: PreTrainedModel,
         request: Request,
         counts: TokenCounts,
-        pasts: Mapping[int, Past],
-        seen: Sequence[Tokens],
+        known: Known,
         memory: PromptMemory | None,
     ) -> None:
         self._model = model
@@ -55,9 +53,10 @@ class Trunks:
         self._counts = counts
         self._memory = memory
         self._device = model.device
-        self._queue = deque(self._make_queue(pasts))
-        counts.unique += self._count_new_tokens(seen)
-        self._root = NO_PAST if pasts else self._forward_root()
+        self._queue = deque(self._make_queue(known.pasts))
+        counts.unique += self._count_new_tokens(known.seen)
+        self.root = self._forward_root() if known.root is None else known.root
+        """What all rows begin with."""
         self._resident: list[Chain] = []
         self._layers: list[KeysValues] = []
         self._logits: dict[int, torch.Tensor] = {}
@@ -70,7 +69,7 @@ class Trunks:
         """Rows to start now beside those that run; new chains are forwarded."""
         started: list[int] = []
         limit = self._request.settings.max_new_tokens
-        free = self._request.max_tokens - self._root.num_tokens
+        free = self._request.max_tokens - self.root.num_tokens
         free -= num_rows * limit
         free -= sum(self._num_trunk_tokens(chain) for chain in self._resident)
         admitted: list[Chain] = []
@@ -122,7 +121,7 @@ class Trunks:
         trunks = [
             trunk_of_prompt[self._request.prompt_of_row[row]] for row in rows.tolist()
         ]
-        num_root = self._root.num_tokens
+        num_root = self.root.num_tokens
         shared = [
             SharedTokens(
                 self._layers,
@@ -135,7 +134,7 @@ class Trunks:
             zeros = torch.zeros_like(rows)
             shared.append(
                 SharedTokens(
-                    self._root.layers,
+                    self.root.layers,
                     first_position=0,
                     trunk_of_row=zeros,
                     lengths=zeros + num_root,
@@ -143,18 +142,17 @@ class Trunks:
             )
         return shared
 
-    def read(self, prompt: int) -> list[list[KeysValues]]:
-        """Keys and values of a resident prompt: of the root, if any, and beyond."""
+    def read(self, prompt: int) -> list[KeysValues]:
+        """Keys and values of a resident prompt, beyond the root."""
         trunk = self._trunk_of_prompt()[prompt]
-        width = len(self._request.prompts[prompt]) - self._root.num_tokens
-        beyond = [
+        width = len(self._request.prompts[prompt]) - self.root.num_tokens
+        return [
             KeysValues(
                 layer.keys[trunk : trunk + 1, :, :width],
                 layer.values[trunk : trunk + 1, :, :width],
             )
             for layer in self._layers
         ]
-        return [list(self._root.layers), beyond] if self._root.num_tokens else [beyond]
 
     def drop(self, alive: Sequence[int]) -> None:
         """Forgets trunks that neither a running nor a waiting row needs."""
@@ -216,7 +214,7 @@ class Trunks:
         prefill = self._memory.find(chains) if self._memory is not None else None
         if prefill is None:
             prefill = forward_chains(
-                self._model, chains, self._request.prompts, root=self._root
+                self._model, chains, self._request.prompts, root=self.root
             )
             self._counts.forwarded += prefill.num_forwarded
             if self._memory is not None:
@@ -226,7 +224,7 @@ class Trunks:
         self._resident.extend(chains)
 
     def _num_trunk_tokens(self, chain: Chain) -> int:
-        return len(chain.tokens) - self._root.num_tokens
+        return len(chain.tokens) - self.root.num_tokens
 
     def _trunk_of_prompt(self) -> dict[int, int]:
         return {

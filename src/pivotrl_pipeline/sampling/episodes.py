@@ -145,7 +145,8 @@ def run_episodes(
                     state = State(episodes[index].messages, environment.tools)
                     prompts[index] = policy.render(state)
             active = [i for i in active if len(prompts[i]) <= max_prompt_tokens]
-            moving = active[: cache.count_fitting([prompts[i] for i in active])]
+            num_moving = cache.count_fitting([prompts[i] for i in active], active)
+            moving = active[:num_moving]
             samples = policy.sample(
                 [prompts[index] for index in moving],
                 [
