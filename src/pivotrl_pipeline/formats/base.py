@@ -26,6 +26,8 @@ class RejectionReason(StrEnum):
     """A role that no chat template knows."""
     UNSUPPORTED_CONTENT = "unsupported_content"
     """Content that is not text."""
+    HALF_SURROGATE_PAIR = "half_surrogate_pair"
+    """A text that was cut inside a character, which no tokenizer takes."""
     MALFORMED_CALL = "malformed_call"
     """A tool call without a name or without arguments."""
     ARGUMENTS_NOT_JSON = "arguments_not_json"

@@ -255,12 +255,47 @@ def test_tools_that_only_seem_equal_are_written_as_they_are() -> None:
         parameters = {"properties": {"n": {"default": default}}}
         return {"type": "function", "function": {"name": "f", "parameters": parameters}}
 
-    defaults = [1, 1.0, True, None, 2**70, "1", "\ud800", 1]
+    defaults = [1, 1.0, True, None, 2**70, "1", "\U0001f600", 1]
     rows = [_row(str(n), tools=[tool(value)]) for n, value in enumerate(defaults)]
 
     texts = _ingest(rows).trajectories["tools"].tolist()
 
     assert texts == [dump_json([tool(value)]) for value in defaults]
+
+
+HALF = "cut \ud83d"
+
+
+def _call(arguments: dict[str, object]) -> list[dict[str, Any]]:
+    function = {"name": "f", "arguments": json.dumps(arguments)}
+    call = {"id": "c1", "type": "function", "function": function}
+    turn = {"role": "assistant", "content": None, "tool_calls": [call]}
+    return [{"role": "user", "content": "hi"}, turn]
+
+
+@pytest.mark.parametrize(
+    ("row", "place"),
+    [
+        (_row(HALF), "message 1"),
+        ({"messages": _call({"v": [HALF]})}, "a call of message 1"),
+        ({"messages": _call({HALF: 1})}, "a call of message 1"),
+        (
+            _row(tools=[{"type": "function", "function": {"name": HALF}}]),
+            "the list of tools",
+        ),
+    ],
+)
+def test_a_text_that_was_cut_inside_a_character_is_refused(
+    row: dict[str, Any], place: str
+) -> None:
+    whole = {"messages": _call({"v": "\U0001f600 \\ud83d"})}
+
+    result = _ingest([row, whole])
+
+    (rejected,) = result.rejected_trajectories.itertuples()
+    assert rejected.reason == "half_surrogate_pair"
+    assert f"{place} holds half a surrogate pair" in rejected.detail
+    assert len(result.trajectories) == 1
 
 
 def test_runs_of_one_task_stay_on_one_side_whatever_is_added() -> None:

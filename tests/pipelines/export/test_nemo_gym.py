@@ -79,7 +79,6 @@ ODD = [
     for number, value in enumerate(ODD_VALUES)
 ]
 HELD_OUT = _trajectory("held-out", _turn(content="Done."))
-SURROGATE = _trajectory("surrogate", _turn(content="half \ud83d of a pair"))
 INFINITE = _trajectory("infinite", _turn(_call("f", '{"v":[1e999]}')))
 
 
@@ -165,11 +164,10 @@ def test_request_does_not_tell_how_many_calls_were_demonstrated() -> None:
 def test_turns_that_no_answer_can_satisfy_are_left_out_by_name(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    rows = _export(*ODD, SURROGATE, INFINITE)
+    rows = _export(*ODD, INFINITE)
 
     assert len(rows) == len(ODD)
-    assert "cannot reward 2 of 15 turns" in caplog.text
-    assert "surrogate" in caplog.text
+    assert "cannot reward 1 of 14 turns" in caplog.text
     assert "infinite" in caplog.text
 
 

@@ -40,14 +40,14 @@ def make_nemo_gym_rows(
     left_out = []
     for turn in turns:
         row = _make_row(turn, agent_name, reasoning)
-        if _can_be_rewarded(row, turn):
+        if _can_be_rewarded(turn):
             rows.append(row)
         else:
             left_out.append(turn.candidate_id)
     if left_out:
         logger.warning(
-            "NeMo-Gym cannot reward %d of %d turns, which hold half a surrogate pair "
-            "or an infinite number; left out: %s.",
+            "NeMo-Gym cannot reward %d of %d turns, which hold an infinite number; "
+            "left out: %s.",
             len(left_out),
             len(rows) + len(left_out),
             ", ".join(left_out),
@@ -55,12 +55,11 @@ def make_nemo_gym_rows(
     return rows
 
 
-def _can_be_rewarded(row: JsonObject, turn: ExportedTurn) -> bool:
-    """False where the server fails on the text, or where a number equals nothing."""
+def _can_be_rewarded(turn: ExportedTurn) -> bool:
+    """False where a number equals nothing."""
     arguments = [call.arguments for call in turn.action.tool_calls]
     try:
         json.dumps(arguments, allow_nan=False)
-        json.dumps(row, ensure_ascii=False).encode()
     except ValueError:
         return False
     return True

@@ -16,6 +16,11 @@ from pivotrl_pipeline.formats.base import (
     parse_row,
 )
 from pivotrl_pipeline.formats.ingestion.splitting import assign_split
+from pivotrl_pipeline.formats.ingestion.whole_characters import (
+    encode_whole,
+    refuse_half_pairs,
+    refuse_half_pairs_in,
+)
 from pivotrl_pipeline.formats.message_texts import dump_each
 from pivotrl_pipeline.records.messages import (
     ActionType,
@@ -158,6 +163,8 @@ def _convert(
     trajectory_id = trajectory.trajectory_id or _make_id(messages_text, offered.text)
     task_id = trajectory.task_id or trajectory_id
     turns, digest = _convert_turns(trajectory.messages, message_texts, offered.text)
+    if b"\\ud" in messages_text or b"\\uD" in messages_text:
+        refuse_half_pairs(trajectory.messages)
     return ConvertedRow(
         position=row.position,
         address=row.address,
@@ -200,6 +207,7 @@ def _describe_tools(entries: list[JsonObject]) -> _OfferedTools:
 def _describe_marshalled(marshalled: bytes) -> _OfferedTools:
     entries: list[JsonObject] = marshal.loads(marshalled)
     text = dump_json(entries).encode()
+    refuse_half_pairs_in(entries, "the list of tools")
     functions = [cast("JsonObject", entry["function"]) for entry in entries]
     names = frozenset(cast("str", function["name"]) for function in functions)
     return _OfferedTools(text, names)
@@ -221,7 +229,7 @@ def _convert_turns(
     for index, message in enumerate(messages):
         role = cast("str", message["role"])
         running.update(_MARKS[role])
-        seen = _find_seen(message).encode("utf-8", "surrogatepass")
+        seen = encode_whole(_find_seen(message), f"message {index}")
         if role == "assistant":
             own = _sha1(seen).digest()
             turns.message_indices.append(index)
