@@ -36,7 +36,7 @@ SIZES = ("1M", "10M", "20M")
 CASES = (
     [(size, k, new) for size in SIZES for k in (8, 16) for new in (24, 64)]
     if IS_FULL
-    else [(size, k, 24) for size in SIZES for k in (8, 16)] + [("1M", 16, 64)]
+    else [(size, k, n) for size in SIZES for k, n in ((8, 24), (16, 24), (16, 64))]
 )
 
 
