@@ -220,10 +220,8 @@ def _group_by_past(chains: Sequence[Chain]) -> list[tuple[Past, list[Chain]]]:
 
 
 def join_layers(parts: Sequence[Sequence[KeysValues]]) -> list[KeysValues]:
-    """Per layer, keys and values of tokens that follow one another; parts may be ()."""
+    """Per layer, a copy of what follows one another; a part of no tokens may be ()."""
     filled = [part for part in parts if part]
-    if len(filled) <= 1:
-        return list(filled[0]) if filled else []
     return [
         KeysValues(
             torch.cat([layer.keys for layer in layers], dim=2),

@@ -25,6 +25,7 @@ from pivotrl_pipeline.formats.message_texts import dump_each
 from pivotrl_pipeline.records.messages import (
     ActionType,
     JsonObject,
+    JsonValue,
     Role,
     Tool,
     dump_json,
@@ -207,7 +208,7 @@ def _describe_tools(entries: list[JsonObject]) -> _OfferedTools:
 def _describe_marshalled(marshalled: bytes) -> _OfferedTools:
     entries: list[JsonObject] = marshal.loads(marshalled)
     text = dump_json(entries).encode()
-    refuse_half_pairs_in(entries, "the list of tools")
+    refuse_half_pairs_in(cast("JsonValue", entries), "the list of tools")
     functions = [cast("JsonObject", entry["function"]) for entry in entries]
     names = frozenset(cast("str", function["name"]) for function in functions)
     return _OfferedTools(text, names)
