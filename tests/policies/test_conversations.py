@@ -1,6 +1,7 @@
 from collections.abc import Callable, Sequence
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 from transformers import PreTrainedModel
 
@@ -134,19 +135,48 @@ def test_a_cache_tells_how_many_conversations_should_go_on_together() -> None:
     assert cache.count_fitting([[1]], "a") == 1
 
 
-def test_conversations_begin_where_there_is_room_for_them_to_grow() -> None:
-    cache = ConversationCache(100)
+def test_conversations_go_on_where_there_is_room_for_them_to_grow() -> None:
+    cache = ConversationCache(140)
     for key, length in {"a": 30, "b": 50}.items():
         cache.store(key, [1] * length, NO_PAST, [])
     cache.forget("ab")
 
     # Two have become 40 tokens long on average.
-    assert cache.count_fitting([[1]] * 5, "cdefg") == 2
+    assert cache.count_fitting([[1]] * 5, "cdefg") == 3
 
     for key in "cde":
         cache.store(key, [1] * 30, NO_PAST, [])
-    assert cache.count_fitting([[1] * 31] * 3 + [[1]], "cdef") == 3
-    assert cache.count_fitting([[1] * 34] * 3 + [[1]], "cdef") == 2
+    # Three at 30, taken to become 60, make it 52; 50 tokens are left to grow by 22.
+    assert cache.count_fitting([[1] * 31] * 3 + [[1]], "cdef") == 2
+    assert cache.count_fitting([[1] * 82] * 3 + [[1]], "cdef") == 1
+
+
+def test_conversations_wait_instead_of_pushing_each_other_out() -> None:
+    cache = ConversationCache(2000)
+    histories = {key: [key] * (5 + key % 7) for key in range(60)}
+    final_lengths = {key: 50 + 37 * key % 100 for key in histories}
+    num_forwarded = num_moves = num_steps = 0
+    while histories:
+        prompts = list(histories.values())
+        moving = list(histories)[: cache.count_fitting(prompts, list(histories))]
+        indices = range(len(moving))
+        known = cache.find_known([np.array(p) for p in prompts], indices, moving)
+        for index, key in enumerate(moving):
+            past = known.pasts.get(index, NO_PAST)
+            num_forwarded += len(prompts[index]) - past.num_tokens
+            cache.store(key, prompts[index], NO_PAST, [])
+            histories[key] = [*prompts[index], *[key] * 10]
+        cache.shrink()
+        ended = [key for key in moving if len(histories[key]) > final_lengths[key]]
+        cache.forget(ended)
+        histories = {k: v for k, v in histories.items() if k not in ended}
+        num_moves += len(moving)
+        num_steps += 1
+
+    num_unique = num_moves * 10 - sum(5 - key % 7 for key in final_lengths)
+    assert num_unique <= num_forwarded <= 1.02 * num_unique
+    # 20 of them fit at their mean final length.
+    assert num_moves / num_steps > 15
 
 
 def test_a_root_counts_once_among_what_fits(policy: TransformersPolicy) -> None:

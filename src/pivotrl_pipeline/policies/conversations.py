@@ -1,6 +1,5 @@
 """Keys and values of conversations, kept between the turns of an episode."""
 
-import itertools
 import statistics
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -62,21 +61,22 @@ class ConversationCache:
     ) -> int:
         """How many of these conversations, the first ones, should go on together.
 
-        Those that are kept, while they fit; and others beside them where there is room
-        for them to grow as long as conversations have become on average.
+        As many as have room to grow as long as conversations become, while the others
+        stay as they are: what was dropped goes through the model again, and to wait
+        costs nothing. Those that have not ended are taken to be halfway.
         """
         tokens = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
         root = self._root if _all_continue(self._root, tokens) else NO_PAST
-        room = self._max_tokens - root.num_tokens
-        lengths = [len(prompt) - root.num_tokens for prompt in prompts]
-        kept = itertools.takewhile(self._conversations.__contains__, conversations)
-        num_kept = len(list(kept))
-        num_fitting = _count_within(room, lengths[:num_kept])
-        if num_fitting == num_kept:
-            known = [*self._ended_lengths, *lengths[:num_kept]]
-            expected = statistics.fmean(known) if known else 0
-            grown = [max(length, expected) for length in lengths]
-            num_fitting = max(num_fitting, _count_within(room, grown))
+        kept = [self._count_own(key) for key in conversations]
+        known = [*self._ended_lengths, *(2 * own for own in kept if own)]
+        expected = statistics.fmean(known) if known else 0
+        room = float(self._max_tokens - root.num_tokens - sum(kept))
+        num_fitting = 0
+        for prompt, own in zip(prompts, kept, strict=True):
+            room -= max(len(prompt) - root.num_tokens, expected) - own
+            if room < 0:
+                break
+            num_fitting += 1
         return max(1, num_fitting)
 
     def forget(self, conversations: Sequence[Hashable]) -> None:
@@ -141,6 +141,10 @@ class ConversationCache:
                 return
             excess -= self._conversations.pop(other).num_own
 
+    def _count_own(self, key: Hashable) -> int:
+        conversation = self._conversations.get(key)
+        return conversation.num_own if conversation else 0
+
     def _find_past(self, key: Hashable, prompt: Tokens, root: Past) -> Past:
         conversation = self._conversations.get(key)
         if conversation is None:
@@ -161,11 +165,6 @@ class ConversationCache:
                 for layer in layers
             ],
         )
-
-
-def _count_within(room: int, lengths: Sequence[float]) -> int:
-    """How many of the first fit into the room together."""
-    return sum(end <= room for end in itertools.accumulate(lengths))
 
 
 def _all_continue(root: Past, prompts: Sequence[Tokens]) -> bool:
