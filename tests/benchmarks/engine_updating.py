@@ -29,29 +29,35 @@ from rl.objectives import make_objective
 Compute = Callable[..., list[torch.Tensor]]
 
 
-def make_group(size: str, num_actions: int, prefix: int, length: int) -> ActionGroup:
-    """K actions of one length behind one prefix."""
-    return ActionGroup(
-        draw_tokens(size, prefix),
-        [draw_tokens(size, length, 1 + action) for action in range(num_actions)],
-    )
+def make_groups(
+    size: str, num_actions: int, prefix: int, length: int, *, num_groups: int = 1
+) -> list[ActionGroup]:
+    """K actions of one length behind each of some prefixes of one length."""
+    step = 1 + num_actions
+    return [
+        ActionGroup(
+            draw_tokens(size, prefix, first),
+            [draw_tokens(size, length, first + k) for k in range(1, step)],
+        )
+        for first in range(0, num_groups * step, step)
+    ]
 
 
-def make_shared(model: PreTrainedModel, group: ActionGroup) -> Side:
+def make_shared(model: PreTrainedModel, groups: Sequence[ActionGroup]) -> Side:
     """This package: the prefix once, its gradient the sum over the actions."""
-    return lambda: _add_gradient(model, group, compute_action_logprobs)
+    return lambda: _add_gradient(model, groups, compute_action_logprobs)
 
 
-def make_plain(model: PreTrainedModel, group: ActionGroup) -> Side:
+def make_plain(model: PreTrainedModel, groups: Sequence[ActionGroup]) -> Side:
     """This package's reference: the prefix repeated for each action."""
-    return lambda: _add_gradient(model, group, compute_action_logprobs_plain)
+    return lambda: _add_gradient(model, groups, compute_action_logprobs_plain)
 
 
-def make_trl(model: PreTrainedModel, group: ActionGroup) -> Side:
+def make_trl(model: PreTrainedModel, groups: Sequence[ActionGroup]) -> Side:
     """`GRPOTrainer.training_step` of TRL, its rollouts given instead of sampled."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        trainer, batch = _make_trainer(model, group)
+        trainer, batch = _make_trainer(model, groups)
 
     def step() -> None:
         trainer.model.zero_grad()
@@ -60,7 +66,7 @@ def make_trl(model: PreTrainedModel, group: ActionGroup) -> Side:
     return step
 
 
-SIDES: dict[str, Callable[[PreTrainedModel, ActionGroup], Side]] = {
+SIDES: dict[str, Callable[[PreTrainedModel, Sequence[ActionGroup]], Side]] = {
     "shared prefixes": make_shared,
     "prefixes repeated": make_plain,
     "TRL's training step": make_trl,
@@ -71,24 +77,32 @@ def _make_advantages(group: ActionGroup) -> torch.Tensor:
     return torch.linspace(-1, 1, len(group.actions))
 
 
-def _add_gradient(model: PreTrainedModel, group: ActionGroup, compute: Compute) -> None:
+def _add_gradient(
+    model: PreTrainedModel, groups: Sequence[ActionGroup], compute: Compute
+) -> None:
     model.zero_grad()
-    (logprobs,) = compute(model, [group], temperature=1.0)
-    tokens = ActionTokens(
-        logprobs,
-        logprobs.detach(),
-        None,
-        _make_advantages(group).to(logprobs),
-        torch.ones_like(logprobs, dtype=torch.bool),
+    size = UpdateSize(
+        sum(len(group.actions) for group in groups),
+        sum(group.num_action_tokens for group in groups),
+        max(group.max_action_tokens for group in groups),
     )
-    length = group.max_action_tokens
-    size = UpdateSize(len(group.actions), group.num_action_tokens, length)
     objective = make_objective(kl_beta=0.0, aggregation="token_mean")
-    compute_loss(tokens, size, objective).loss.backward()
+    losses = []
+    logprobs = compute(model, groups, temperature=1.0)
+    for group, chosen in zip(groups, logprobs, strict=True):
+        tokens = ActionTokens(
+            chosen,
+            chosen.detach(),
+            None,
+            _make_advantages(group).to(chosen),
+            torch.ones_like(chosen, dtype=torch.bool),
+        )
+        losses.append(compute_loss(tokens, size, objective).loss)
+    torch.stack(losses).sum().backward()
 
 
 def _make_trainer(
-    model: PreTrainedModel, group: ActionGroup
+    model: PreTrainedModel, groups: Sequence[ActionGroup]
 ) -> tuple[object, dict[str, object]]:
     from trl import GRPOConfig, GRPOTrainer
 
@@ -101,16 +115,17 @@ def _make_trainer(
             return generation_batch
 
     logging.getLogger("trl").setLevel(logging.ERROR)
-    num_actions, on_cpu = len(group.actions), model.device.type == "cpu"
+    num_actions, on_cpu = len(groups[0].actions), model.device.type == "cpu"
+    num_rows = num_actions * len(groups)
     vocabulary = {"<pad>": 0, "<eos>": 1, "hello": 2}
     trainer = Replaying(
         model=model,
         reward_funcs=lambda completions, **_: [0.0] * len(completions),
         args=GRPOConfig(
             output_dir=tempfile.mkdtemp(),
-            per_device_train_batch_size=num_actions,
+            per_device_train_batch_size=num_rows,
             num_generations=num_actions,
-            max_completion_length=group.max_action_tokens,
+            max_completion_length=groups[0].max_action_tokens,
             beta=0.0,
             use_cpu=on_cpu,
             bf16=False,
@@ -118,7 +133,7 @@ def _make_trainer(
             report_to=[],
             save_strategy="no",
         ),
-        train_dataset=Dataset.from_dict({"prompt": ["hello"] * num_actions}),
+        train_dataset=Dataset.from_dict({"prompt": ["hello"] * num_rows}),
         processing_class=PreTrainedTokenizerFast(
             tokenizer_object=Tokenizer(WordLevel(vocabulary, unk_token="<pad>")),
             pad_token="<pad>",
@@ -126,15 +141,15 @@ def _make_trainer(
         ),
     )
     trainer.current_gradient_accumulation_steps = 1
-    prompts = torch.tensor([list(group.prompt_ids)] * num_actions)
-    actions = torch.tensor([list(action) for action in group.actions])
+    prompts = torch.tensor([g.prompt_ids for g in groups for _ in g.actions])
+    actions = torch.tensor([action for group in groups for action in group.actions])
     batch = {
         "prompt_ids": prompts,
         "prompt_mask": torch.ones_like(prompts),
         "completion_ids": actions,
         "completion_mask": torch.ones_like(actions),
-        "advantages": _make_advantages(group),
-        "num_items_in_batch": torch.tensor(group.num_action_tokens),
+        "advantages": torch.cat([_make_advantages(group) for group in groups]),
+        "num_items_in_batch": torch.tensor(actions.numel()),
     }
     return trainer, {name: each.to(model.device) for name, each in batch.items()}
 
@@ -145,10 +160,10 @@ def _print_peaks(side: str, cases: Sequence[Sequence[object]]) -> None:
         assert isinstance(size, str)
         num_actions, prefix, length = (int(str(number)) for number in numbers)
         model = make_model(size)
-        SIDES[side](model, make_group(size, num_actions, 8, 4))()
+        SIDES[side](model, make_groups(size, num_actions, 8, 4))()
         model.zero_grad()
         step = SIDES[side](
-            make_model(size), make_group(size, num_actions, prefix, length)
+            make_model(size), make_groups(size, num_actions, prefix, length)
         )
         print(measure_peak(step), flush=True)  # noqa: T201
 

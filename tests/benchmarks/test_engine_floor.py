@@ -22,7 +22,7 @@ from benchmarks.engine_floor import (
 )
 from benchmarks.engine_models import make_model
 from benchmarks.engine_sampling import make_work, sample_shared
-from benchmarks.engine_updating import SIDES, make_group
+from benchmarks.engine_updating import SIDES, make_groups
 from benchmarks.measuring import Side, say, time_sides
 from pivotrl_pipeline.policies.sharing import find_sharing
 
@@ -76,11 +76,11 @@ def test_sampling_above_the_floor(size: str) -> None:
 @pytest.mark.parametrize(("prefix", "length"), [(256, 24), (768, 24), (2048, 96)])
 @pytest.mark.parametrize("size", ["1M", "10M", "20M"])
 def test_updating_above_the_floor(size: str, prefix: int, length: int) -> None:
-    group = make_group(size, NUM_ACTIONS, prefix, length)
+    groups = make_groups(size, NUM_ACTIONS, prefix, length)
     demand = demand_of_update(prefix, NUM_ACTIONS, length)
     rate = measure_rate(size, demand.tokens)
     floor = 3 * count_operations(size, demand) / rate
-    steps = {name: SIDES[name](make_model(size), group) for name in SHAREABLE}
+    steps = {name: SIDES[name](make_model(size), groups) for name in SHAREABLE}
     for step in steps.values():
         step()
 

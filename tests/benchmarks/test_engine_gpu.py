@@ -89,13 +89,13 @@ def compare_sampling(
 def compare_updating(
     size: str, prefix: int, *, device: str, dtype: torch.dtype, num_actions: int
 ) -> dict[str, float]:
-    group = engine_updating.make_group(size, num_actions, prefix, NUM_NEW)
+    groups = engine_updating.make_groups(size, num_actions, prefix, NUM_NEW)
     steps = {}
     model = make_model(size, device=device, dtype=dtype)
     model.activation_checkpointing_enable()
     model.train()
     for name, make in engine_updating.SIDES.items():
-        steps[name] = make(model, group)
+        steps[name] = make(model, groups)
     return run_sides(f"updating, {size}, {prefix} tokens, K = {num_actions}", steps)
 
 

@@ -2,7 +2,7 @@
 ``pytest tests/benchmarks/test_update_speed.py -m benchmark -s`` (``-k "1M"`` for a
 part; `measuring` says how the clock is chosen).
 
-One group of K = 8 actions behind a prefix, on the same rollouts: forward, loss and
+Groups of K = 8 actions behind a prefix each, on the same rollouts: forward, loss and
 backward. The ratio of tokens is what sharing could save at most where attention and
 logits cost nothing; the ratio of operations counts both.
 """
@@ -15,7 +15,7 @@ from benchmarks.engine_floor import (
     demand_of_update,
 )
 from benchmarks.engine_models import make_model
-from benchmarks.engine_updating import SIDES, make_group
+from benchmarks.engine_updating import SIDES, make_groups
 from benchmarks.measuring import (
     can_measure_peaks,
     compare,
@@ -37,18 +37,22 @@ LENGTHS = [(prefix, length) for prefix in (256, 768, 2048) for length in (24, 96
 
 
 @pytest.mark.parametrize(("prefix", "length"), LENGTHS)
-@pytest.mark.parametrize("size", ["1M", "10M", "20M"])
+@pytest.mark.parametrize(
+    ("size", "num_groups"), [("1M", 1), ("1M", 4), ("10M", 1), ("20M", 1)]
+)
 def test_updating_gains_nearly_the_ratio_of_tokens(
-    size: str, prefix: int, length: int
+    size: str, num_groups: int, prefix: int, length: int
 ) -> None:
-    group = make_group(size, NUM_ACTIONS, prefix, length)
-    steps = {name: make(make_model(size), group) for name, make in SIDES.items()}
+    groups = make_groups(size, NUM_ACTIONS, prefix, length, num_groups=num_groups)
+    steps = {name: make(make_model(size), groups) for name, make in SIDES.items()}
     steps[OURS]()
 
     seconds = time_sides(steps)
 
-    print_times(f"{size}, prefix {prefix}, action {length}", seconds)
-    tokens = group.num_plain_tokens / count_unique_tokens([group])
+    title = f"{size}, {num_groups} x prefix {prefix}, action {length}"
+    print_times(title, seconds)
+    repeated = sum(group.num_plain_tokens for group in groups)
+    tokens = repeated / count_unique_tokens(groups)
     operations = count_operations(
         size, demand_of_repeating(prefix, NUM_ACTIONS, length)
     ) / count_operations(size, demand_of_update(prefix, NUM_ACTIONS, length))
