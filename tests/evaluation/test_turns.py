@@ -38,20 +38,21 @@ def evaluate(
         [(TRAJECTORY, make_candidates(TRAJECTORY))],
         SameText(),
         Suite.IN_DOMAIN,
+        {f"Ada#{turn}": f"task {turn % 3}" for turn in range(4)},
         max_new_tokens=30,
         max_prompt_tokens=max_prompt_tokens,
     )
 
 
-def test_each_turn_is_judged_under_the_kind_of_its_demonstrated_action() -> None:
+def test_each_turn_is_judged_and_reported_under_its_task() -> None:
     results = evaluate(AnsweringPolicy(lambda text: "Ada it is."))
 
     # per question a look-up and a message; only "Ada it is." was said
     assert [(r.item_id, r.task, r.score) for r in results] == [
-        ("Ada#0", "tool_call", 0.0),
-        ("Ada#1", "message", 1.0),
-        ("Ada#2", "tool_call", 0.0),
-        ("Ada#3", "message", 0.0),
+        ("Ada#0", "task 0", 0.0),
+        ("Ada#1", "task 1", 1.0),
+        ("Ada#2", "task 2", 0.0),
+        ("Ada#3", "task 0", 0.0),
     ]
     assert {(r.policy, r.suite, r.output) for r in results} == {
         ("initial", Suite.IN_DOMAIN, "Ada it is.")

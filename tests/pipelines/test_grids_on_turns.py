@@ -70,7 +70,23 @@ def test_the_report_says_what_its_figures_are(outputs: DataCatalog) -> None:
 
     assert "the greedy action at recorded turns" in report
     assert "Left out, since they act in an environment: e2e.\n" in report
-    assert "| pivotrl less sft | in-domain | tool_call |" in report
+    assert "| pivotrl less sft | in-domain | kept |" in report
+
+
+def test_turns_are_told_apart_by_what_selection_would_say(
+    outputs: DataCatalog,
+) -> None:
+    results = outputs.load("comparison_results").query("suite != 'out_of_domain'")
+    means = outputs.load("reward_statistics").query("verifier == 'functional'")
+    means = means.set_index("candidate_id")["reward_mean"]
+    threshold = outputs.load("params:pivot_selection").low_mean_threshold
+
+    tasks = results.drop_duplicates("item_id").set_index("item_id")["task"]
+    for candidate, task in tasks.items():
+        mean = means[candidate]
+        below = "kept" if mean < threshold else "mean_too_high"
+        assert task == {0.0: "always_wrong", 1.0: "always_right"}.get(mean, below)
+    assert len(set(tasks)) > 1
 
 
 def test_the_ablation_needs_no_environment_either(outputs: DataCatalog) -> None:

@@ -1,7 +1,7 @@
 """How good a policy is on recorded turns, where there is no environment to act in."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pivotrl_pipeline.errors import VerifierError
 from pivotrl_pipeline.evaluation.results import EvaluationResult, Suite
@@ -19,14 +19,24 @@ def evaluate_turns(
     trajectories: Sequence[tuple[Trajectory, Sequence[PivotCandidate]]],
     verifier: Verifier,
     suite: Suite,
+    tasks: Mapping[str, str],
     *,
     max_new_tokens: int,
     max_prompt_tokens: int,
 ) -> list[EvaluationResult]:
     """The reward of the greedy action at each turn, by the policy called ``name``.
 
-    The task of a turn is the kind of its demonstrated action. Longer states than
-    ``max_prompt_tokens`` are left out and counted in the log.
+    Longer states than ``max_prompt_tokens`` are left out and counted in the log.
+
+    Args:
+        policy: Acts.
+        name: Of the policy, in the results.
+        trajectories: With the turns that it acts at.
+        verifier: Judges the actions.
+        suite: Of the results.
+        tasks: What results are reported under, by candidate.
+        max_new_tokens: Per action.
+        max_prompt_tokens: Per state.
 
     Raises:
         VerifierError: If a turn cannot be judged; names the candidate.
@@ -68,7 +78,7 @@ def evaluate_turns(
             EvaluationResult(
                 name,
                 suite,
-                candidate.demonstrated_action.action_type.value,
+                tasks[candidate.candidate_id],
                 candidate.candidate_id,
                 text,
                 verdict.reward,

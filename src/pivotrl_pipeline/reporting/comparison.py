@@ -14,7 +14,8 @@ MEANINGS = {
     "the same on tasks that nothing is reported on.",
     "turns": "In-domain is the mean reward of the greedy action at recorded turns of "
     "held-out tasks; validation success is the same at those of other held-out tasks, "
-    "which chose weights and variants.",
+    "which chose weights and variants. Turns are told apart by what selection would "
+    "say of them: kept are those that would be pivots.",
 }
 """Of in-domain figures, by what they are judged on."""
 

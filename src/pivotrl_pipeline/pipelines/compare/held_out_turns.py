@@ -6,6 +6,8 @@ training sees it.
 """
 
 import logging
+from collections import defaultdict
+from dataclasses import replace
 
 import pandas as pd
 from kedro.pipeline import Node, Pipeline
@@ -27,6 +29,8 @@ from pivotrl_pipeline.records.frames import group_candidates, records_to_table
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.records.trajectories import Split
 from pivotrl_pipeline.sampling.seeds import derive_seed
+from pivotrl_pipeline.selection.statistics import parse_reward_statistics
+from pivotrl_pipeline.selection.strategies import SelectionReason, make_rule
 from pivotrl_pipeline.verifiers.build import build_verifier
 
 logger = logging.getLogger(__name__)
@@ -81,6 +85,7 @@ def evaluate_cell_on_turns(
     trajectories: pd.DataFrame,
     seen_candidates: pd.DataFrame,
     reported_candidates: pd.DataFrame,
+    reward_statistics: pd.DataFrame,
     policy_parameters: PolicyParameters,
     verifier_parameters: VarianceComputationParameters,
     selection: PivotSelectionParameters,
@@ -88,11 +93,15 @@ def evaluate_cell_on_turns(
     *,
     name: str,
 ) -> pd.DataFrame:
-    """`evaluation_results` of one policy: rewards on turns, and other suites."""
+    """`evaluation_results` of one policy: rewards on turns, and other suites.
+
+    The task of a turn is what selection would say of it.
+    """
     loaded = load_policy(policy.location, policy_parameters)
     verifier = build_verifier(verifier_parameters.verifiers[selection.verifier])
     held_out = trajectories[trajectories["split"] == Split.VALIDATION.value]
     is_seen = seen_candidates["trajectory_id"].isin(held_out["trajectory_id"])
+    tasks = _judge_outcomes(reward_statistics, selection)
     results = suites.evaluate_out_of_domain(loaded, name, parameters)
     for suite, candidates in (
         (Suite.VALIDATION, seen_candidates[is_seen]),
@@ -104,10 +113,24 @@ def evaluate_cell_on_turns(
             group_candidates(trajectories, candidates),
             verifier,
             suite,
+            tasks,
             max_new_tokens=parameters.max_new_tokens,
             max_prompt_tokens=parameters.max_prompt_tokens,
         )
     return records_to_table(results)
+
+
+def _judge_outcomes(
+    reward_statistics: pd.DataFrame, selection: PivotSelectionParameters
+) -> dict[str, str]:
+    """By candidate, what the paper's rule says of it, whatever its split."""
+    rule = replace(make_rule(selection), strategy="low_mean", keep_all_zero=False)
+    own = reward_statistics[reward_statistics["verifier"] == selection.verifier]
+    reasons = (rule.judge(each).value for each in parse_reward_statistics(own))
+    never_sampled = SelectionReason.NOT_JUDGED.value
+    return defaultdict(
+        lambda: never_sampled, zip(own["candidate_id"], reasons, strict=True)
+    )
 
 
 def make_holding_pipeline(
@@ -139,6 +162,7 @@ def make_turn_evaluation_node(name: str) -> Node:
             "trajectories": "trajectories",
             SEEN: SEEN,
             REPORTED: REPORTED,
+            "reward_statistics": "reward_statistics",
             "policy_parameters": "params:policy",
             "verifier_parameters": "params:variance_computation",
             "selection": "params:pivot_selection",

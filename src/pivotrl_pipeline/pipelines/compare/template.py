@@ -119,13 +119,14 @@ def _make_evaluation_pipeline(
     grid: str, name: str, policy: str, judged_on: JudgedOn
 ) -> Pipeline:
     if judged_on == "turns":
-        node, held_back = make_turn_evaluation_node(name), name_tables(grid)
+        node = make_turn_evaluation_node(name)
+        own = {"reward_statistics": "reward_statistics", **name_tables(grid)}
     else:
-        node, held_back = _make_task_evaluation_node(name), {}
+        node, own = _make_task_evaluation_node(name), {}
     return Pipeline(
         [node],
         namespace=f"{grid}.{name}",
-        inputs={"policy": policy, "trajectories": "trajectories", **held_back},
+        inputs={"policy": policy, "trajectories": "trajectories", **own},
         parameters={n for n in node.inputs if n.startswith("params:")},
     )
 
