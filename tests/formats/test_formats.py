@@ -254,6 +254,44 @@ def test_what_the_environment_says_unasked_is_a_user_message() -> None:
     assert messages[1] == {"role": "user", "content": "file.txt"}
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"source": ["agent"]}, r"steps\[0\].source is \['agent'\]"),
+        (
+            {"tool_calls": {}},
+            r"steps\[0\].tool_calls is {}; expected a list of objects",
+        ),
+        ({"tool_calls": ["x"]}, r"steps\[0\].tool_calls is \['x'\]; expected a list"),
+        ({"observation": "text"}, r"steps\[0\].observation is 'text'; expected an obj"),
+        (
+            {"observation": {"content": ""}},
+            "observation is .*; expected an object with",
+        ),
+        (
+            {"observation": {"results": ["out"]}},
+            r"observation.results is \['out'\]; exp",
+        ),
+    ],
+)
+def test_a_malformed_step_of_atif_is_refused_with_its_place(
+    fields: dict[str, object], message: str
+) -> None:
+    steps = [{"step_id": 1, "source": "agent", "message": "ls", **fields}]
+
+    with pytest.raises(TrajectoryError, match=message):
+        _read("atif", {**ATIF_DOCUMENT, "steps": steps})
+
+
+def test_a_step_of_atif_may_leave_its_parts_out() -> None:
+    empty = [{"observation": None}, {"observation": {}}, {"tool_calls": None}]
+    steps = [{"source": "agent", "message": "ls", **fields} for fields in empty]
+
+    messages = _read("atif", {**ATIF_DOCUMENT, "steps": steps}).messages
+
+    assert messages == [{"role": "assistant", "content": "ls"}] * 3
+
+
 def test_written_atif_satisfies_its_own_models() -> None:
     atif = pytest.importorskip("atif", reason="the package atif is not installed")
     trajectory = _read("openai", FORMATS["openai"].write(_read("atif", ATIF_DOCUMENT)))

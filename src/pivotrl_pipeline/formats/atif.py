@@ -104,26 +104,42 @@ def write_atif(trajectory: RawTrajectory) -> JsonObject:
 
 def _read_step(step: JsonValue, place: str) -> list[JsonObject]:
     source = step.get("source") if isinstance(step, dict) else None
-    if source not in _ROLES or not isinstance(step, dict):
+    if (
+        not isinstance(step, dict)
+        or not isinstance(source, str)
+        or source not in _ROLES
+    ):
         raise TrajectoryError(
             f"{place}.source is {source!r}; expected one of "
             f"{', '.join(sorted(_ROLES))}.",
             reason=RejectionReason.UNKNOWN_ROLE,
         )
-    role = _ROLES[source]
-    calls = [_read_call(call) for call in _objects(step.get("tool_calls"))]
+    calls = _read_objects(
+        step.get("tool_calls"), f"{place}.tool_calls", RejectionReason.MALFORMED_CALL
+    )
     content = _read_text(step.get("message"))
     message: JsonObject = {
-        "role": role,
+        "role": _ROLES[source],
         "content": content or None if calls else content,
     }
     if calls:
-        message["tool_calls"] = cast("JsonValue", calls)
+        message["tool_calls"] = list(map(_read_call, calls))
     if step.get("reasoning_content"):
         message["reasoning_content"] = step["reasoning_content"]
-    observation = step.get("observation")
-    results = observation.get("results") if isinstance(observation, dict) else None
-    return [message, *(_read_result(result) for result in _objects(results))]
+    results = _read_results(step.get("observation"), f"{place}.observation")
+    return [message, *map(_read_result, results)]
+
+
+def _read_results(observation: JsonValue, place: str) -> list[JsonObject]:
+    reason = RejectionReason.MALFORMED_MESSAGE
+    fields = {} if observation is None else observation
+    if not isinstance(fields, dict) or (fields and "results" not in fields):
+        raise TrajectoryError(
+            f"{place} is {observation!r:.60}; expected an object with results, or "
+            f"null.",
+            reason=reason,
+        )
+    return _read_objects(fields.get("results"), f"{place}.results", reason)
 
 
 def _read_call(call: JsonObject) -> JsonObject:
@@ -183,9 +199,23 @@ def _write_call(call: JsonObject) -> JsonObject:
     }
 
 
-def _objects(value: JsonValue) -> list[JsonObject]:
-    items = value if isinstance(value, list) else []
-    return [item for item in items if isinstance(item, dict)]
+def _read_objects(
+    value: JsonValue, place: str, reason: RejectionReason
+) -> list[JsonObject]:
+    """The objects of a list, which may be missing.
+
+    Raises:
+        TrajectoryError: If it is no list, or holds anything else.
+    """
+    items = [] if value is None else value
+    if isinstance(items, list):
+        objects = [item for item in items if isinstance(item, dict)]
+        if len(objects) == len(items):
+            return objects
+    raise TrajectoryError(
+        f"{place} is {value!r:.60}; expected a list of objects, or null.",
+        reason=reason,
+    )
 
 
 def _is_atif(row: JsonObject) -> bool:
