@@ -102,7 +102,7 @@ class ScriptedPolicy(CodePointPolicy):
         reason = FinishReason.STOP if cut == tokens else FinishReason.LENGTH
         return Sample(cut, (-0.5,) * len(cut), reason)
 
-    def parse(self, text: str) -> Action:
+    def parse(self, text: str, tools: Sequence[Tool]) -> Action:
         """A message."""
         return Action(content=text)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fakes import CodePointPolicy
 from pivotrl_pipeline.formats.action_text import parse_action
 from pivotrl_pipeline.policies.base import Sample, SamplingSettings
-from pivotrl_pipeline.records.messages import Action
+from pivotrl_pipeline.records.messages import Action, Tool
 from pivotrl_pipeline.records.rollouts import FinishReason
 from pivotrl_pipeline.records.trajectories import State
 
@@ -39,6 +39,6 @@ class AnsweringPolicy(CodePointPolicy):
             for text in answers
         ]
 
-    def parse(self, text: str) -> Action:
+    def parse(self, text: str, tools: Sequence[Tool]) -> Action:
         """As a policy with reasoning."""
-        return parse_action(text)
+        return parse_action(text, tools)

@@ -29,18 +29,20 @@ TOOL = Tool(
 
 
 def test_plain_text_is_a_message() -> None:
-    assert parse_action("  Your order is cancelled.\n") == Action(
+    assert parse_action("  Your order is cancelled.\n", ()) == Action(
         "Your order is cancelled."
     )
 
 
 def test_empty_text_is_a_message_without_content() -> None:
-    assert parse_action("") == Action()
+    assert parse_action("", ()) == Action()
 
 
 def test_hermes_call_keeps_its_arguments_byte_for_byte() -> None:
     action = parse_action(
-        '<tool_call>\n{"name": "find", "arguments": {"id":  7, "x": 1.0}}\n</tool_call>'
+        '<tool_call>\n{"name": "find", "arguments": {"id":  7, "x": 1.0}}'
+        "\n</tool_call>",
+        (),
     )
 
     assert action.parse_error is None
@@ -53,7 +55,7 @@ def test_hermes_call_keeps_its_arguments_byte_for_byte() -> None:
 
 def test_arguments_may_be_a_string_of_json() -> None:
     action = parse_action(
-        r'<tool_call>{"arguments": "{\"id\": 7}", "name": "find"}</tool_call>'
+        r'<tool_call>{"arguments": "{\"id\": 7}", "name": "find"}</tool_call>', ()
     )
 
     (call,) = action.tool_calls
@@ -67,16 +69,17 @@ def test_a_sampled_call_with_half_a_surrogate_pair_is_no_action(key: str) -> Non
     broken = call | {key: {"name": "\ud83d", "arguments": {"city": "\ud83d"}}[key]}
     text = f"<tool_call>{json.dumps(broken)}</tool_call>"
 
-    action = parse_action(text)
+    action = parse_action(text, ())
 
     assert action.parse_error == "a call holds half a surrogate pair"
     assert (action.content, action.tool_calls) == (text, ())
-    assert parse_action(text, is_recorded=True).parse_error is None
+    assert parse_action(text, (), is_recorded=True).parse_error is None
 
 
 def test_a_sampled_call_may_spell_a_whole_pair() -> None:
     action = parse_action(
-        '<tool_call>{"name":"say","arguments":{"text":"\\ud83d\\ude00"}}</tool_call>'
+        '<tool_call>{"name":"say","arguments":{"text":"\\ud83d\\ude00"}}</tool_call>',
+        (),
     )
 
     assert action.tool_calls[0].arguments == {"text": "\U0001f600"}
@@ -86,7 +89,8 @@ def test_text_before_calls_is_content_and_calls_keep_their_order() -> None:
     action = parse_action(
         "One moment.\n"
         '<tool_call>{"name": "a", "arguments": {}}</tool_call>\n'
-        '<tool_call>{"name": "b", "arguments": {}}</tool_call>'
+        '<tool_call>{"name": "b", "arguments": {}}</tool_call>',
+        (),
     )
 
     assert action.content == "One moment."
@@ -95,7 +99,7 @@ def test_text_before_calls_is_content_and_calls_keep_their_order() -> None:
 
 def test_closing_tag_inside_a_json_string_does_not_close_the_call() -> None:
     action = parse_action(
-        '<tool_call>{"name": "say", "arguments": {"t": "</tool_call>"}}</tool_call>'
+        '<tool_call>{"name": "say", "arguments": {"t": "</tool_call>"}}</tool_call>', ()
     )
 
     assert action.parse_error is None
@@ -103,24 +107,24 @@ def test_closing_tag_inside_a_json_string_does_not_close_the_call() -> None:
 
 
 def test_reasoning_is_split_off() -> None:
-    action = parse_action("<think>\nLook it up.\n</think>\n\nDone.")
+    action = parse_action("<think>\nLook it up.\n</think>\n\nDone.", ())
 
     assert action == Action("Done.", reasoning="Look it up.")
 
 
 def test_reasoning_opened_by_the_prompt_is_split_off() -> None:
-    action = parse_action("Look it up.\n</think>\n\nDone.")
+    action = parse_action("Look it up.\n</think>\n\nDone.", ())
 
     assert action == Action("Done.", reasoning="Look it up.")
 
 
 def test_empty_reasoning_is_none() -> None:
-    assert parse_action("<think>\n\n</think>\n\nDone.") == Action("Done.")
+    assert parse_action("<think>\n\n</think>\n\nDone.", ()) == Action("Done.")
 
 
 def test_call_inside_reasoning_is_not_called() -> None:
     action = parse_action(
-        '<think><tool_call>{"name": "a", "arguments": {}}</tool_call></think>No.'
+        '<think><tool_call>{"name": "a", "arguments": {}}</tool_call></think>No.', ()
     )
 
     assert action.tool_calls == ()
@@ -129,23 +133,18 @@ def test_call_inside_reasoning_is_not_called() -> None:
 
 def test_think_end_inside_an_argument_is_not_reasoning() -> None:
     action = parse_action(
-        '<tool_call>{"name": "say", "arguments": {"t": "</think>"}}</tool_call>'
+        '<tool_call>{"name": "say", "arguments": {"t": "</think>"}}</tool_call>', ()
     )
 
     assert action.reasoning is None
     assert action.tool_calls[0].arguments == {"t": "</think>"}
 
 
-def test_reasoning_tags_are_text_for_a_policy_that_has_none() -> None:
-    action = parse_action("<think>a</think>b", has_reasoning=False)
-
-    assert action == Action("<think>a</think>b")
-
-
 def test_xml_values_are_strings_without_a_schema() -> None:
     action = parse_action(
         "<tool_call>\n<function=place_order>\n<parameter=quantity>\n3\n</parameter>\n"
-        "<parameter=note>\nred\n\nshoes\n</parameter>\n</function>\n</tool_call>"
+        "<parameter=note>\nred\n\nshoes\n</parameter>\n</function>\n</tool_call>",
+        (),
     )
 
     (call,) = action.tool_calls
@@ -180,6 +179,56 @@ def test_xml_value_that_is_not_of_its_type_stays_text() -> None:
     assert action.tool_calls[0].arguments == {"quantity": "three"}
 
 
+OPTIONAL = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "value"),
+    [
+        ({"type": "boolean"}, "true", True),
+        # as Jinja's `string` prints it, which some templates of Qwen call
+        ({"type": "boolean"}, "False", False),
+        ({"type": "boolean"}, "None", "None"),
+        ({"type": "string"}, "True", "True"),
+        ({"type": ["string", "null"]}, "None", "None"),
+        (OPTIONAL, "7", 7),
+        (OPTIONAL, "None", None),
+        ({"oneOf": [OPTIONAL, {"type": "array"}]}, "[7]", [7]),
+        ({"anyOf": [OPTIONAL, {"type": "string"}]}, "7", "7"),
+        ({"enum": [1, 2]}, "2", 2),
+        ({"enum": ["1", 2]}, "2", "2"),
+        ({"const": {"a": 1}}, '{"a": 1}', {"a": 1}),
+        ({"$ref": "#/$defs/Place"}, '{"x": 1.0}', {"x": 1.0}),
+        ({"$ref": "#/$defs/a~1b"}, "7", 7),
+        ({"$ref": "#/$defs/Loop"}, "7", "7"),
+        ({"$ref": "#/nowhere/x"}, "7", "7"),
+        ({}, "7", "7"),
+        (True, "7", "7"),
+    ],
+)
+def test_xml_values_follow_their_schema_wherever_it_names_a_type(
+    schema: object, text: str, value: object
+) -> None:
+    parameters = {
+        "type": "object",
+        "properties": {"x": schema},
+        "$defs": {
+            "Place": {"type": "object"},
+            "a/b": {"type": "integer"},
+            "Loop": {"allOf": [{"$ref": "#/$defs/Loop"}]},
+        },
+    }
+    entry = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+
+    action = parse_action(
+        f"<tool_call><function=f><parameter=x>{text}</parameter></function></tool_call>",
+        [Tool("f", entry)],
+    )
+
+    assert action.tool_calls[0].arguments == {"x": value}
+    assert type(action.tool_calls[0].arguments["x"]) is type(value)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -212,7 +261,7 @@ def test_xml_value_that_is_not_of_its_type_stays_text() -> None:
     ],
 )
 def test_malformed_text_is_no_action_and_says_why(text: str, complaint: str) -> None:
-    action = parse_action(text)
+    action = parse_action(text, ())
 
     assert action.parse_error is not None
     assert complaint in action.parse_error
@@ -220,7 +269,7 @@ def test_malformed_text_is_no_action_and_says_why(text: str, complaint: str) -> 
 
 
 def test_malformed_text_stays_readable_as_content() -> None:
-    action = parse_action("<think>a</think>Hm. <tool_call>{</tool_call>")
+    action = parse_action("<think>a</think>Hm. <tool_call>{</tool_call>", ())
 
     assert action.content == "Hm. <tool_call>{</tool_call>"
     assert action.reasoning == "a"
@@ -275,7 +324,7 @@ def test_hostile_text_is_read_in_linear_time(piece: str) -> None:
     text = piece * (2_000_000 // len(piece))
 
     started = time.perf_counter()
-    parse_action(text)
+    parse_action(text, ())
 
     # Two million characters; a quadratic scan would take hours.
     assert time.perf_counter() - started < 10

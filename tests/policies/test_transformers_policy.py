@@ -8,7 +8,7 @@ from pivotrl_pipeline.policies.base import Policy, SamplingSettings
 from pivotrl_pipeline.policies.loading import load_policy
 from pivotrl_pipeline.policies.sharing import Sharing
 from pivotrl_pipeline.policies.transformers_policy import TransformersPolicy
-from pivotrl_pipeline.records.messages import Message, Role
+from pivotrl_pipeline.records.messages import Action, Message, Role
 from pivotrl_pipeline.records.rollouts import FinishReason
 from pivotrl_pipeline.records.trajectories import State
 
@@ -86,10 +86,10 @@ def test_decoding_drops_only_the_final_stop_token(policy: TransformersPolicy) ->
     assert policy.decode([stop, *text]) == "<|im_end|>hi"
 
 
-def test_reasoning_is_not_markup_for_a_template_without_it(
+def test_reasoning_that_no_next_state_would_show_is_left_out(
     policy: TransformersPolicy,
 ) -> None:
-    assert policy.parse("<think>a</think>b").content == "<think>a</think>b"
+    assert policy.parse("<think>a</think>b", ()) == Action("b")
 
 
 def test_rendered_states_of_a_trajectory_are_prefixes(

@@ -32,7 +32,7 @@ class TokenPolicy(TransformersPolicy):
                 tokens.append(STOP_TOKEN)
         return tokens
 
-    def parse(self, text: str) -> Action:
+    def parse(self, text: str, tools: Sequence[Tool]) -> Action:
         """A message."""
         return Action(content=text)
 

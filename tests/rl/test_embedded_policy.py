@@ -1,6 +1,6 @@
 """The update with the embedded engine: prompts are shared on both sides."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import cast
 
@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerFast
 
 from pivotrl_pipeline.policies.templates import ChatTemplate
 from pivotrl_pipeline.policies.transformers_policy import TransformersPolicy
-from pivotrl_pipeline.records.messages import Action
+from pivotrl_pipeline.records.messages import Action, Tool
 from pivotrl_pipeline.rl.trained_policy import TrainedPolicy
 from pivotrl_pipeline.rl.update import UpdateTurns, update_policy
 
@@ -29,7 +29,7 @@ from pivotrl_pipeline.rl.update import UpdateTurns, update_policy
 class TokenPolicy(TransformersPolicy):
     """An action is the text of its tokens; states are given as prompts."""
 
-    def parse(self, text: str) -> Action:
+    def parse(self, text: str, tools: Sequence[Tool]) -> Action:
         """A message."""
         return Action(content=text)
 

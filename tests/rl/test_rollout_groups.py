@@ -7,7 +7,7 @@ from tests.rl.toys import ToyVerifier, make_pivots
 
 from pivotrl_pipeline.errors import VerifierError
 from pivotrl_pipeline.policies.base import Sample, SamplingSettings
-from pivotrl_pipeline.records.messages import Action
+from pivotrl_pipeline.records.messages import Action, Tool
 from pivotrl_pipeline.records.rollouts import FinishReason
 from pivotrl_pipeline.rl.rollout_groups import (
     measure_greedy_reward,
@@ -40,7 +40,7 @@ class SeededPolicy:
     def decode(self, token_ids: Sequence[int]) -> str:
         return " ".join(map(str, token_ids))
 
-    def parse(self, text: str) -> Action:
+    def parse(self, text: str, tools: Sequence[Tool]) -> Action:
         return Action(content=text)
 
 

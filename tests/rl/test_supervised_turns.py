@@ -106,7 +106,7 @@ def test_a_policy_that_samples_the_action_ids_has_taken_the_demonstrated_action(
 
     demonstrated = [each.demonstrated_action for each in make_candidates(TRAINING)]
     for turn, action in zip(turns.training, demonstrated, strict=True):
-        parsed = policy.parse(policy.decode(turn.action_ids))
+        parsed = policy.parse(policy.decode(turn.action_ids), ())
         assert parsed.content == action.content
         called = [(call.name, call.arguments) for call in parsed.tool_calls]
         assert called == [(call.name, call.arguments) for call in action.tool_calls]
@@ -145,7 +145,7 @@ def test_reasoning_is_a_part_of_the_action(
 
     turns = turns_of(policy, trajectories=(trajectory, VALIDATION))
 
-    said = policy.parse(policy.decode(turns.training[-1].action_ids))
+    said = policy.parse(policy.decode(turns.training[-1].action_ids), ())
     assert said == Action("Bob it is.", (), "Bob was found.")
 
 

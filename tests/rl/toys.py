@@ -10,7 +10,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from pivotrl_pipeline.parameters.rl_update import GRPOParameters, RLUpdateParameters
 from pivotrl_pipeline.policies.base import Sample, SamplingSettings
-from pivotrl_pipeline.records.messages import Action
+from pivotrl_pipeline.records.messages import Action, Tool
 from pivotrl_pipeline.records.rollouts import FinishReason, Verdict, VerdictReason
 from pivotrl_pipeline.records.trajectories import State
 from pivotrl_pipeline.rl.pivots import PivotState
@@ -97,7 +97,7 @@ class ToyPolicy:
     def decode(self, token_ids: Sequence[int]) -> str:
         return " ".join(map(str, token_ids))
 
-    def parse(self, text: str) -> Action:
+    def parse(self, text: str, tools: Sequence[Tool]) -> Action:
         return Action(content=text)
 
 

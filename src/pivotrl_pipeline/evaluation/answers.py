@@ -21,7 +21,7 @@ def answer_greedily(
 
 def read_answer(policy: Policy, text: str) -> str:
     """What the text says after its reasoning; empty where it says nothing."""
-    return policy.parse(text).content or ""
+    return policy.parse(text, ()).content or ""
 
 
 def make_question(instruction: str, question: str) -> tuple[Message, ...]:

@@ -65,7 +65,7 @@ def evaluate_turns(
             verifier,
             state,
             candidate.demonstrated_action,
-            policy.parse(text),
+            policy.parse(text, state.tools),
             sample.finish_reason,
         )
         if verdict.reward is None:

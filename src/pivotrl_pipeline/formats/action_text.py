@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn, cast
 
+from pivotrl_pipeline.formats.xml_values import type_values
 from pivotrl_pipeline.records.messages import (
     Action,
-    JsonObject,
     JsonValue,
     Tool,
     ToolCall,
@@ -35,29 +35,21 @@ class _MalformedError(Exception):
 
 
 def parse_action(
-    text: str,
-    tools: Sequence[Tool] = (),
-    *,
-    has_reasoning: bool = True,
-    is_recorded: bool = False,
+    text: str, tools: Sequence[Tool], *, is_recorded: bool = False
 ) -> Action:
     """The action in sampled text; never raises.
 
     Args:
         text: As sampled, without the final stop token.
-        tools: Types the values of XML parameters by their JSON Schema; without it
-            they stay strings.
-        has_reasoning: Whether ``<think>`` is markup of the policy; otherwise it is
-            text like any other.
+        tools: That the policy was offered; their JSON Schemas type the values of XML
+            parameters, which otherwise stay strings.
         is_recorded: Whether a call may hold half a surrogate pair. Where it is sampled
             it may not: no next state could be rendered.
 
     Returns:
         An action; ``parse_error`` is set where the text is none.
     """
-    reasoning, body, error = (
-        _split_reasoning(text) if has_reasoning else (None, text, None)
-    )
+    reasoning, body, error = _split_reasoning(text)
     if error is not None:
         return Action(reasoning=reasoning, parse_error=error)
     try:
@@ -185,7 +177,7 @@ def _parse_xml(text: str, start: int, tools: dict[str, Tool]) -> tuple[ToolCall,
     if head is None:
         raise _MalformedError("<function=…> has no name or is not closed")
     name = head.group(1)
-    values: JsonObject = {}
+    values: dict[str, str] = {}
     position = _skip_space(text, head.end())
     while (parameter := _PARAMETER.match(text, position)) is not None:
         end = text.find(_PARAMETER_END, parameter.end())
@@ -196,27 +188,9 @@ def _parse_xml(text: str, start: int, tools: dict[str, Tool]) -> tuple[ToolCall,
         values[parameter.group(1)] = _strip_newlines(text[parameter.end() : end])
         position = _skip_space(text, end + len(_PARAMETER_END))
     position = _expect(text, position, _FUNCTION_END, "<function=…> is not closed")
-    typed = _type_values(values, tools[name]) if name in tools else values
+    parameters = tools[name].parameters if name in tools else {}
+    typed = type_values(values, parameters)
     return ToolCall(name, dump_json(typed), typed), position
-
-
-def _type_values(values: JsonObject, tool: Tool) -> JsonObject:
-    properties = tool.parameters.get("properties")
-    schemas = properties if isinstance(properties, dict) else {}
-    return {key: _type_value(value, schemas.get(key)) for key, value in values.items()}
-
-
-def _type_value(value: JsonValue, schema: JsonValue) -> JsonValue:
-    """The value as its schema declares it; the text where it cannot be read so."""
-    declared = schema.get("type") if isinstance(schema, dict) else None
-    names = declared if isinstance(declared, list) else [declared]
-    if "string" in names or declared is None or not isinstance(value, str):
-        return value
-    try:
-        typed: JsonValue = json.loads(value, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return value
-    return typed
 
 
 def _strip_newlines(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pivotrl_pipeline.records.messages import Action
+from pivotrl_pipeline.records.messages import Action, Tool
 from pivotrl_pipeline.records.rollouts import FinishReason
 from pivotrl_pipeline.records.trajectories import State
 
@@ -92,6 +92,11 @@ class Policy(Protocol):
         """Text with special tokens, without a final stop token."""
         ...
 
-    def parse(self, text: str) -> Action:
-        """The action in sampled text; never raises."""
+    def parse(self, text: str, tools: Sequence[Tool]) -> Action:
+        """The action in sampled text; never raises.
+
+        Args:
+            text: As `decode` gives it.
+            tools: That the state offered: some notations leave types to their schemas.
+        """
         ...

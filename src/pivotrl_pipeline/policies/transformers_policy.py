@@ -3,6 +3,7 @@
 import logging
 import weakref
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from pivotrl_pipeline.policies.sampling_request import Request
 from pivotrl_pipeline.policies.sharing import Sharing, find_sharing, in_evaluation
 from pivotrl_pipeline.policies.templates import ChatTemplate
 from pivotrl_pipeline.policies.token_counts import TokenCounts
-from pivotrl_pipeline.records.messages import Action
+from pivotrl_pipeline.records.messages import Action, Tool
 from pivotrl_pipeline.records.rollouts import FinishReason
 from pivotrl_pipeline.records.trajectories import State
 
@@ -76,9 +77,15 @@ class TransformersPolicy:
         )
         return str(text)
 
-    def parse(self, text: str) -> Action:
-        """The action in sampled text; never raises."""
-        return parse_action(text, has_reasoning=self.template.facts.has_reasoning)
+    def parse(self, text: str, tools: Sequence[Tool]) -> Action:
+        """The action in sampled text; never raises.
+
+        Reasoning that the template would not show in a next state is left out.
+        """
+        action = parse_action(text, tools)
+        if self.template.facts.has_reasoning:
+            return action
+        return replace(action, reasoning=None)
 
     def open_cache(self) -> ConversationCache:
         """An empty memory of conversations; the least recently used go first."""

@@ -86,7 +86,7 @@ def measure_greedy_reward(
 def _judge(
     policy: Policy, verifier: Verifier, pivot: PivotState, sample: Sample
 ) -> JudgedSample:
-    action = policy.parse(policy.decode(sample.token_ids))
+    action = policy.parse(policy.decode(sample.token_ids), pivot.state.tools)
     verdict = judge_at_candidate(
         pivot.candidate_id,
         verifier,

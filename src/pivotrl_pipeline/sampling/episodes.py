@@ -158,7 +158,8 @@ def run_episodes(
                 conversations=moving,
             )
             for index, (sample,) in zip(moving, samples, strict=True):
-                action = policy.parse(policy.decode(sample.token_ids))
+                text = policy.decode(sample.token_ids)
+                action = policy.parse(text, environment.tools)
                 episodes[index].act(action)
                 if keep_turns:
                     turn = SampledTurn(tuple(prompts[index]), sample, action)

@@ -69,7 +69,7 @@ def verify_rollouts(
                     verifier,
                     question.state,
                     question.demonstrated_action,
-                    parse_action(rollout.text),
+                    parse_action(rollout.text, question.state.tools),
                     rollout.finish_reason,
                 )
             verdict = known[key]

@@ -42,16 +42,17 @@ class ExportedReward:
             is_finished: False where the token limit cut the action off.
         """
         fields = json.loads(state)
+        tools = tuple(to_tools(fields["tools"]))
         verdict = judge_rollout(
             self._verifier,
             State(
                 tuple(map(message_from_json, fields["messages"])),
-                tuple(to_tools(fields["tools"])),
+                tools,
                 fields["metadata"],
                 fields["domain"],
             ),
             Action.from_message(message_from_json(json.loads(demonstrated_action))),
-            parse_action(text),
+            parse_action(text, tools),
             FinishReason.STOP if is_finished else FinishReason.LENGTH,
         )
         return verdict.reward
