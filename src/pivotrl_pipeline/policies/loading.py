@@ -12,7 +12,11 @@ from pivotrl_pipeline.policies.hub import fetch_policy
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import (
+        GenerationConfig,
+        PreTrainedModel,
+        PreTrainedTokenizerBase,
+    )
 
     from pivotrl_pipeline.policies.templates import ChatTemplate
     from pivotrl_pipeline.policies.transformers_policy import TransformersPolicy
@@ -51,6 +55,22 @@ def load_chat_template(location: str, parameters: PolicyParameters) -> "ChatTemp
         with _quiet_transformers():
             tokenizer = _load_tokenizer(folder)
             return ChatTemplate(tokenizer, reasoning=parameters.reasoning)
+    except PolicyError as error:
+        raise PolicyError(f"{folder}: {error}") from error
+
+
+def load_stop_ids(location: str, parameters: PolicyParameters) -> list[int]:
+    """The tokens that end an action of the policy in a folder, without its weights.
+
+    Raises:
+        PolicyError: As `load_chat_template`, or if no token is known to end an action.
+    """
+    template = load_chat_template(location, parameters)
+    folder = _find_folder(location)
+    try:
+        with _quiet_transformers():
+            tokenizer = _load_tokenizer(folder)
+            return _find_stop_ids(_load_generation(folder), tokenizer, template)
     except PolicyError as error:
         raise PolicyError(f"{folder}: {error}") from error
 
@@ -96,7 +116,7 @@ def _load_folder(folder: Path, parameters: PolicyParameters) -> "TransformersPol
         model,
         tokenizer,
         template,
-        stop_ids=_find_stop_ids(model, tokenizer, template),
+        stop_ids=_find_stop_ids(model.generation_config, tokenizer, template),
         max_tokens_in_flight=parameters.max_tokens_in_flight,
     )
 
@@ -162,7 +182,7 @@ def _find_device(name: str) -> "torch.device":
 def _check_reading(template: "ChatTemplate") -> None:
     """Refuses a policy whose tool calls would be taken for messages."""
     text = template.facts.call_text.removesuffix(template.facts.turn_end)
-    action = parse_action(text)
+    action = parse_action(text, ())
     if [call.name for call in action.tool_calls] != ["probe_tool"]:
         raise PolicyError(
             f"the policy writes a tool call as {text!r}, a notation that cannot be "
@@ -172,13 +192,24 @@ def _check_reading(template: "ChatTemplate") -> None:
         )
 
 
+def _load_generation(folder: Path) -> "GenerationConfig":
+    """As the model in the folder would have it."""
+    from transformers import AutoConfig, GenerationConfig
+
+    try:
+        return GenerationConfig.from_pretrained(folder, local_files_only=True)
+    except OSError:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        return GenerationConfig.from_model_config(config)
+
+
 def _find_stop_ids(
-    model: "PreTrainedModel",
+    generation: "GenerationConfig",
     tokenizer: "PreTrainedTokenizerBase",
     template: "ChatTemplate",
 ) -> list[int]:
     """Ends of sequence of model and tokenizer, and what ends a turn in the template."""
-    ends = getattr(model.generation_config, "eos_token_id", None)
+    ends = getattr(generation, "eos_token_id", None)
     found = set(ends if isinstance(ends, list) else [ends]) - {None}
     if isinstance(tokenizer.eos_token_id, int):
         found.add(tokenizer.eos_token_id)

@@ -114,6 +114,12 @@ class ChatTemplate:
         _refuse_half_pairs(text)
         return text
 
+    def find_added_text(self) -> str:
+        """What the tokenizer puts before a text if it is not told to leave that out."""
+        added = self._tokenizer("")["input_ids"]
+        has_beginning = added[:1] == [self._tokenizer.bos_token_id]
+        return str(self._tokenizer.bos_token) if has_beginning else ""
+
     def _tokenize(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids

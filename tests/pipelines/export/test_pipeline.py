@@ -1,58 +1,26 @@
 """The exported files, read as their consumers read them."""
 
 import asyncio
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from kedro.io import DataCatalog, MemoryDataset
-from kedro.runner import SequentialRunner
 from kedro.validation.type_extractor import TypeExtractor
+from tests.pipelines.export.exporting import export, import_file
 
-from pivotrl_pipeline.datasets.json_lines_dataset import JsonLinesDataset
-from pivotrl_pipeline.datasets.table_dataset import TableDataset
 from pivotrl_pipeline.errors import ConfigurationError, PolicyError
 from pivotrl_pipeline.formats.export.rendered import render_turns
 from pivotrl_pipeline.formats.export.turns import collect_turns
 from pivotrl_pipeline.formats.nemo_gym_pivots import read_nemo_gym_pivot
-from pivotrl_pipeline.parameters.export import ExportParameters
-from pivotrl_pipeline.parameters.pivot_selection import PivotSelectionParameters
-from pivotrl_pipeline.parameters.policy import PolicyParameters
-from pivotrl_pipeline.parameters.variance_computation import (
-    VarianceComputationParameters,
-)
 from pivotrl_pipeline.parameters.verifiers import NemoGymParameters
 from pivotrl_pipeline.pipelines.export import create_pipeline
 from pivotrl_pipeline.records.messages import Action, Role, message_from_json
-from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.records.tables import RenderedTurns
 from pivotrl_pipeline.records.trajectories import State
 from pivotrl_pipeline.verifiers.build import build_verifier
-
-VERIFIER = {"verifiers": {"functional": {"kind": "exact_match"}}}
-SELECTION = {
-    "strategy": "low_mean",
-    "verifier": "functional",
-    "low_mean_threshold": 0.6,
-    "include_threshold": False,
-    "keep_all_zero": False,
-}
-POLICY = {
-    "device": "cpu",
-    "dtype": "float32",
-    "max_tokens_in_flight": 1024,
-    "reasoning": "since_last_user",
-}
-TABLES = [
-    f"{name}_{split}"
-    for name in ("trl_grpo", "trl_sft", "verl")
-    for split in ("train", "validation")
-]
 
 
 @pytest.fixture(scope="module")
@@ -63,41 +31,8 @@ def exported(
 ) -> Path:
     """The folder with everything that the pipeline writes."""
     folder = tmp_path_factory.mktemp("exported")
-    datasets: dict[str, Any] = {
-        name: MemoryDataset(table) for name, table in tables.items()
-    }
-    datasets |= {
-        "initial_policy": MemoryDataset(PolicyCheckpoint(str(policy_folder), "test")),
-        "params:policy": MemoryDataset(PolicyParameters.model_validate(POLICY)),
-        "params:export": MemoryDataset(ExportParameters(nemo_gym_agent="agent")),
-        "params:pivot_selection": MemoryDataset(
-            PivotSelectionParameters.model_validate(SELECTION)
-        ),
-        "params:variance_computation": MemoryDataset(
-            VarianceComputationParameters.model_validate(VERIFIER)
-        ),
-        "rendered_turns": TableDataset(filepath=folder / "rendered_turns.parquet"),
-    }
-    for name in TABLES:
-        trainer, _, split = name.rpartition("_")
-        path = folder / trainer / f"{split}.parquet"
-        datasets[name] = TableDataset(filepath=path)
-    for split in ("train", "validation"):
-        path = folder / "nemo_gym" / f"{split}.jsonl"
-        datasets[f"nemo_gym_{split}"] = JsonLinesDataset(filepath=str(path))
-    outputs = SequentialRunner().run(create_pipeline(), DataCatalog(datasets))
-    (folder / "trl_grpo" / "reward.py").write_text(outputs["trl_reward"].load())
-    (folder / "verl" / "compute_score.py").write_text(outputs["verl_score"].load())
+    export(tables, policy_folder, folder)
     return folder
-
-
-def _import(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _read_rows(exported: Path, split: str) -> list[dict[str, Any]]:
@@ -250,7 +185,7 @@ def test_trl_reads_prompts_and_its_reward_knows_the_demonstrated_action(
     demonstrated = pd.read_parquet(exported / "rendered_turns.parquet")["completion"][0]
     ids = tokenizer(demonstrated, add_special_tokens=False)["input_ids"]
     samples = [[*ids, tokenizer.eos_token_id], ids, [5, tokenizer.eos_token_id]]
-    rewards = _import(folder / "reward.py").pivot_reward(
+    rewards = import_file(folder / "reward.py").pivot_reward(
         completion_ids=samples,
         prompts=[row["prompt"]] * 3,
         completions=[""] * 3,
@@ -287,7 +222,7 @@ def test_verl_rows_have_the_columns_of_its_reader(exported: Path) -> None:
 def test_the_verl_score_knows_the_demonstrated_action(exported: Path) -> None:
     row = pd.read_parquet(exported / "verl" / "train.parquet").to_dict("records")[0]
     demonstrated = pd.read_parquet(exported / "rendered_turns.parquet")["completion"][0]
-    compute_score = _import(exported / "verl" / "compute_score.py").compute_score
+    compute_score = import_file(exported / "verl" / "compute_score.py").compute_score
 
     scores = [
         compute_score(

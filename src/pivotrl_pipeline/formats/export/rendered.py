@@ -4,6 +4,7 @@ Rendered here by the policy that was profiled, so that no other chat template, v
 or setting can make another prompt of the same state.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import takewhile
@@ -15,6 +16,8 @@ from pivotrl_pipeline.errors import PolicyError
 from pivotrl_pipeline.formats.export.turns import ExportedTurn
 from pivotrl_pipeline.records.messages import Message, Role, dump_json
 from pivotrl_pipeline.records.trajectories import Split, State
+
+logger = logging.getLogger(__name__)
 
 DATA_SOURCE = "pivotrl"
 COLUMNS = [
@@ -70,16 +73,38 @@ def select_split(rendered_turns: pd.DataFrame, split: Split) -> pd.DataFrame:
     return rendered_turns[rendered_turns["split"] == split].reset_index(drop=True)
 
 
-def make_trl_rows(rendered_turns: pd.DataFrame) -> pd.DataFrame:
-    """Rows for TRL's GRPOTrainer: the prompt, and what the reward function is given."""
-    return rendered_turns[
-        ["prompt", "candidate_id", "state", "demonstrated_action", "profile"]
-    ]
+def make_trl_rows(rendered_turns: pd.DataFrame, added_text: str) -> pd.DataFrame:
+    """Rows for TRL's GRPOTrainer: the prompt, and what the reward function is given.
+
+    Args:
+        rendered_turns: The table.
+        added_text: What the policy's tokenizer puts before a text when TRL calls it.
+    """
+    columns = ["prompt", "candidate_id", "state", "demonstrated_action", "profile"]
+    return _leave_out(added_text, rendered_turns)[columns]
 
 
-def make_sft_rows(rendered_turns: pd.DataFrame) -> pd.DataFrame:
-    """Rows for TRL's SFTTrainer: prompt and completion as text."""
-    return rendered_turns[["prompt", "completion", "candidate_id"]]
+def make_sft_rows(rendered_turns: pd.DataFrame, added_text: str) -> pd.DataFrame:
+    """Rows for TRL's SFTTrainer: prompt and completion as text.
+
+    Args:
+        rendered_turns: The table.
+        added_text: As in `make_trl_rows`.
+    """
+    columns = ["prompt", "completion", "candidate_id"]
+    return _leave_out(added_text, rendered_turns)[columns]
+
+
+def _leave_out(added_text: str, rendered_turns: pd.DataFrame) -> pd.DataFrame:
+    """Prompts without what would come twice."""
+    prompts = rendered_turns["prompt"]
+    if added_text and not prompts.str.startswith(added_text).all():
+        logger.warning(
+            "TRL puts %r before each prompt, as the tokenizer tells it to, but the "
+            "chat template does not: the policy was profiled on prompts without it.",
+            added_text,
+        )
+    return rendered_turns.assign(prompt=prompts.str.removeprefix(added_text))
 
 
 def make_verl_rows(rendered_turns: pd.DataFrame) -> pd.DataFrame:

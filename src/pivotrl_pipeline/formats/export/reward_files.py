@@ -1,6 +1,7 @@
 """Reward functions as files that the trainers import."""
 
 import json
+from collections.abc import Sequence
 
 from pivotrl_pipeline.records.messages import JsonObject
 
@@ -13,6 +14,7 @@ from pivotrl_pipeline.formats.export.rewards import ExportedReward
 from transformers import AutoTokenizer
 
 POLICY = {policy!r}
+STOP_IDS = {stop_ids!r}
 REWARD = ExportedReward(json.loads({verifier!r}))
 
 
@@ -24,7 +26,7 @@ def _load_tokenizer():
 def pivot_reward(completion_ids, state, demonstrated_action, **columns):
     """One reward per completion, read from its tokens: texts have lost the tags."""
     tokenizer = _load_tokenizer()
-    are_finished = [ids[-1:] == [tokenizer.eos_token_id] for ids in completion_ids]
+    are_finished = [bool(ids) and ids[-1] in STOP_IDS for ids in completion_ids]
     texts = [
         tokenizer.decode(ids[:-1] if is_finished else ids, skip_special_tokens=False)
         for ids, is_finished in zip(completion_ids, are_finished, strict=True)
@@ -35,7 +37,9 @@ def pivot_reward(completion_ids, state, demonstrated_action, **columns):
 _VERL = '''"""Reward for verl: ``reward.custom_reward_function.path=compute_score.py``.
 
 verl hands over text without special tokens. That loses nothing where the tags of tool
-calls are ordinary tokens, as in the Qwen families.
+calls are ordinary tokens, as in the Qwen families. It does not say whether the token
+limit cut an action off: what is cut inside a call is no action and earns 0, a message
+is judged as far as it goes.
 """
 
 import json
@@ -51,14 +55,17 @@ def compute_score(data_source, solution_str, ground_truth, extra_info=None):
 '''
 
 
-def write_trl_reward(verifier: JsonObject, policy: str) -> str:
+def write_trl_reward(verifier: JsonObject, policy: str, stop_ids: Sequence[int]) -> str:
     """The source of ``reward.py``.
 
     Args:
         verifier: Parameters of the verifier.
         policy: Where its tokenizer is.
+        stop_ids: Tokens that end an action of the policy.
     """
-    return _TRL.format(policy=policy, verifier=json.dumps(verifier))
+    return _TRL.format(
+        policy=policy, stop_ids=list(stop_ids), verifier=json.dumps(verifier)
+    )
 
 
 def write_verl_score(verifier: JsonObject) -> str:

@@ -14,7 +14,7 @@ from pivotrl_pipeline.parameters.policy import PolicyParameters
 from pivotrl_pipeline.parameters.variance_computation import (
     VarianceComputationParameters,
 )
-from pivotrl_pipeline.policies.loading import load_chat_template
+from pivotrl_pipeline.policies.loading import load_chat_template, load_stop_ids
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.records.trajectories import Split
 
@@ -58,23 +58,33 @@ def render_turns(
 def export_trl(
     rendered_turns: pd.DataFrame,
     initial_policy: PolicyCheckpoint,
+    policy_parameters: PolicyParameters,
     verification: VarianceComputationParameters,
     selection: PivotSelectionParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """`trl_grpo_train`, `trl_grpo_validation` and the file with the reward."""
+    location = initial_policy.location
+    added_text = load_chat_template(location, policy_parameters).find_added_text()
     train, validation = (
-        rendered.make_trl_rows(rendered.select_split(rendered_turns, split))
+        rendered.make_trl_rows(rendered.select_split(rendered_turns, split), added_text)
         for split in (Split.TRAIN, Split.VALIDATION)
     )
     verifier = verification.verifiers[selection.verifier].model_dump(mode="json")
-    reward = reward_files.write_trl_reward(verifier, initial_policy.location)
+    stop_ids = load_stop_ids(location, policy_parameters)
+    reward = reward_files.write_trl_reward(verifier, location, stop_ids)
     return train, validation, reward
 
 
-def export_sft(rendered_turns: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def export_sft(
+    rendered_turns: pd.DataFrame,
+    initial_policy: PolicyCheckpoint,
+    policy_parameters: PolicyParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`trl_sft_train` and `trl_sft_validation`: the same turns as demonstrations."""
+    template = load_chat_template(initial_policy.location, policy_parameters)
+    added_text = template.find_added_text()
     train, validation = (
-        rendered.make_sft_rows(rendered.select_split(rendered_turns, split))
+        rendered.make_sft_rows(rendered.select_split(rendered_turns, split), added_text)
         for split in (Split.TRAIN, Split.VALIDATION)
     )
     return train, validation

@@ -44,6 +44,7 @@ def create_pipeline() -> Pipeline:
                 inputs={
                     "rendered_turns": "rendered_turns",
                     "initial_policy": "initial_policy",
+                    "policy_parameters": "params:policy",
                     "verification": "params:variance_computation",
                     "selection": "params:pivot_selection",
                 },
@@ -52,7 +53,11 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 func=export_sft,
-                inputs="rendered_turns",
+                inputs={
+                    "rendered_turns": "rendered_turns",
+                    "initial_policy": "initial_policy",
+                    "policy_parameters": "params:policy",
+                },
                 outputs=["trl_sft_train", "trl_sft_validation"],
                 name="export_sft",
             ),
