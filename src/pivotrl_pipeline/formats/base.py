@@ -44,6 +44,8 @@ class RejectionReason(StrEnum):
     """Another trajectory has the same id."""
     DUPLICATE_TRAJECTORY = "duplicate_trajectory"
     """The same id and the same content as an earlier row."""
+    READER_FAILED = "reader_failed"
+    """The reader stumbled over the row: a fault of the reader, to be reported."""
     NOT_SUCCESSFUL = "not_successful"
     """Only successful trajectories were asked for."""
 
@@ -52,6 +54,16 @@ FILTERS = frozenset(
     {RejectionReason.NOT_SUCCESSFUL, RejectionReason.DUPLICATE_TRAJECTORY}
 )
 """Reasons that tell of no fault in the row; they do not count against the limit."""
+
+READER_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What a reader raises over a row that it did not foresee. Others, as a lack of memory,
+are no matter of the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,8 @@ class Format:
     """Whether a row looks like this format; used by ``detect`` only."""
     join: Callable[[Iterable[RawRow]], Iterator[RawRow]] | None = None
     """Where a trajectory is spread over several rows: one row per trajectory. The rows
-    are iterated over as often as it takes."""
+    are iterated over as often as it takes. Rows that it cannot read are passed on:
+    reading them says why."""
 
 
 def parse_row(row: RawRow) -> JsonObject:

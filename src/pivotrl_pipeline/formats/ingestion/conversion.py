@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 
 from pivotrl_pipeline.errors import TrajectoryError
 from pivotrl_pipeline.formats.base import (
+    READER_ERRORS,
     Format,
     RawRow,
     RawTrajectory,
@@ -104,7 +105,9 @@ def convert_row(
     tools: Sequence[Tool],
     settings: IngestionSettings,
 ) -> ConvertedRow | RejectedRow:
-    """The row as a trajectory with its turns, or why it is none; never raises.
+    """The row as a trajectory with its turns, or why it is none.
+
+    What a row makes a reader raise is a rejection too: no row ends a run of many.
 
     Args:
         row: One input row.
@@ -123,6 +126,14 @@ def convert_row(
             RejectionReason.MALFORMED_ROW,
             "its values are nested too deeply to be written again; expected less "
             "than a few hundred levels: leave the row out.",
+        )
+    except READER_ERRORS as error:
+        return reject(
+            row,
+            RejectionReason.READER_FAILED,
+            f"the reader of format {format_.name!r} failed with {error!r:.200}; "
+            f"expected it to take the row or to say what is wrong with it: report "
+            f"this with the row.",
         )
 
 
