@@ -180,6 +180,27 @@ def test_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
         _judge(path, QUERY, QUERY)
 
 
+def test_bytes_that_are_no_text_are_data_like_any_other(database: Path) -> None:
+    write = "UPDATE customers SET name = CAST(x'{}' AS TEXT)"
+
+    same = _judge(database, write.format("ff"), write.format("FF"))
+    other = _judge(database, write.format("ff"), write.format("fe"))
+    read = _judge(database, "SELECT CAST(x'ff' AS TEXT)", "SELECT CAST(x'fe' AS TEXT)")
+
+    assert (same.reward, other.reward, read.reward) == (1.0, 0.0, 0.0)
+
+
+def test_database_with_a_write_ahead_log_is_read(database: Path) -> None:
+    writer = sqlite3.connect(database, isolation_level=None)
+    writer.execute("PRAGMA journal_mode = WAL")
+    writer.execute("UPDATE customers SET name = 'Dan' WHERE name = 'Ann'")
+
+    verdict = _judge(database, QUERY, "VALUES ('Dan'), ('Bob')")
+
+    writer.close()
+    assert verdict.reward == 1.0
+
+
 def test_demonstrated_query_that_fails_cannot_judge(database: Path) -> None:
     verdict = _judge(database, "SELECT * FROM nowhere", QUERY)
 
