@@ -131,6 +131,22 @@ def test_request_is_a_chat_completion_with_the_context_asked_for(
     assert server.keys == ["Bearer secret"]
 
 
+@pytest.mark.parametrize(
+    ("context_messages", "shown"), [(0, 0), (1, 1), (2, 2), (3, 2), (9, 2)]
+)
+def test_as_many_messages_are_shown_as_there_are(
+    server: JudgeServer, context_messages: int, shown: int
+) -> None:
+    server.answer = _say("EQUIVALENT")
+
+    _judge(server, swap=False, context_messages=context_messages).verify(
+        STATE, DEMONSTRATED, SAMPLED
+    )
+
+    question = server.requests[0]["messages"][1]["content"]
+    assert question.count('"role"') == shown
+
+
 def test_one_refusal_of_two_decides(server: JudgeServer) -> None:
     def prefers_first(question: str) -> str:
         is_first = question.index("placed") < question.index("went through")

@@ -95,7 +95,8 @@ class LLMJudgeVerifier:
         return None
 
     def _question(self, state: State, first: Action, second: Action) -> tuple[str, str]:
-        history = state.prefix[len(state.prefix) - self.parameters.context_messages :]
+        first_shown = max(0, len(state.prefix) - self.parameters.context_messages)
+        history = state.prefix[first_shown:]
         shown = "\n".join(map(_show_message, history))
         actions = f"Action A:\n{_show(first)}\n\nAction B:\n{_show(second)}"
         tag = hashlib.sha256(f"{shown}\n{actions}".encode()).hexdigest()[:8]
