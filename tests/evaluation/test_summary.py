@@ -41,6 +41,13 @@ def test_change_is_measured_per_task_and_over_the_suite(results: pd.DataFrame) -
     assert mean["change_low"] <= mean["change"] <= mean["change_high"]
 
 
+def test_items_of_two_tasks_may_share_an_id(results: pd.DataFrame) -> None:
+    # as the tasks of one reasoning-gym suite do: their ids are seed and index
+    shared = results.replace({"item_id": {"c": "a"}})
+
+    pd.testing.assert_frame_equal(_summarise(shared), _summarise(results))
+
+
 def test_initial_policy_has_no_change(results: pd.DataFrame) -> None:
     summary = _summarise(results)
 

@@ -62,10 +62,14 @@ def summarise_results(
 def pivot_scores(results: pd.DataFrame) -> pd.DataFrame:
     """Scores with a column per policy and a row per suite, task and item.
 
-    Every item is there twice: under its task, and under `MEAN`.
+    Every item is there twice: under its task, and under `MEAN`, where its own task
+    still tells it apart, since ids are unique within a task only.
     """
-    whole = pd.concat([results, results.assign(task=MEAN)], ignore_index=True)
+    own = results.assign(item_task=results["task"])
+    whole = pd.concat([own, own.assign(task=MEAN)], ignore_index=True)
     scores: pd.DataFrame = whole.pivot(
-        index=["suite", "task", "item_id"], columns="policy", values="score"
+        index=["suite", "task", "item_id", "item_task"],
+        columns="policy",
+        values="score",
     )
     return scores
