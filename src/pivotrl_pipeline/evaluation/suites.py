@@ -15,7 +15,7 @@ from pivotrl_pipeline.environments.skills import (
     skill_families,
 )
 from pivotrl_pipeline.errors import ConfigurationError
-from pivotrl_pipeline.evaluation.answers import answer_greedily
+from pivotrl_pipeline.evaluation.answers import answer_greedily, read_answer
 from pivotrl_pipeline.evaluation.harness_suite import evaluate_harness
 from pivotrl_pipeline.evaluation.reasoning_gym_suite import evaluate_reasoning_gym
 from pivotrl_pipeline.evaluation.results import EvaluationResult, Suite
@@ -122,7 +122,7 @@ def _evaluate_skills(
             item.family,
             item.item_id,
             text,
-            score_skill_answer(item, text),
+            score_skill_answer(item, read_answer(policy, text)),
             turns=1,
         )
         for item, text in zip(items, texts, strict=True)
