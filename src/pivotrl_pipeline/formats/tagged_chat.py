@@ -41,7 +41,7 @@ def untag_messages(messages: list[JsonValue], tools: list[Tool]) -> list[JsonVal
     """Each message with calls and results taken out of its text.
 
     Raises:
-        TrajectoryError: If the calls in a text cannot be read.
+        TrajectoryError: If calls or reasoning in a text cannot be read.
     """
     result: list[JsonValue] = []
     for index, message in enumerate(messages):
@@ -67,7 +67,10 @@ def _writer(
 
 
 def _has_call(row: JsonObject, mark: str) -> bool:
-    messages = row.get("messages")
+    try:
+        messages = parse_if_text(row.get("messages"), "messages")
+    except (TrajectoryError, RecursionError):
+        return False
     return isinstance(messages, list) and any(
         isinstance(message, dict)
         and not message.get("tool_calls")

@@ -2,7 +2,8 @@
 
 An assistant writes ``<think>…</think>``, text, and calls in ``<tool_call>`` tags, as
 Hermes JSON or as the XML of Qwen3-Coder; results come back in ``<tool_response>``.
-Calls are read as those of a sampled action, by the same code.
+Calls are read as those of a sampled action, by the same code, and what it refuses is
+refused here; text and reasoning are kept to the letter.
 """
 
 import json
@@ -15,36 +16,40 @@ from pivotrl_pipeline.formats.action_text import parse_action
 from pivotrl_pipeline.formats.base import RejectionReason
 from pivotrl_pipeline.records.messages import (
     JsonObject,
+    JsonValue,
     Tool,
     dump_json,
     message_to_json,
 )
 
-CALL, THINK, THINK_END = "<tool_call>", "<think>", "</think>"
+CALL, CALL_END, THINK, THINK_END = "<tool_call>", "</tool_call>", "<think>", "</think>"
 _RESPONSE = re.compile(r"<tool_response>\n?(.*?)\n?</tool_response>", re.DOTALL)
 _XML_NAME = re.compile(r"[^<>\s]+")
-_TAGS = (CALL, "</tool_call>", THINK, THINK_END, "<tool_response>", "</tool_response>")
+_TAGS = (CALL, CALL_END, THINK, THINK_END, "<tool_response>", "</tool_response>")
 
 
 def untag_message(message: JsonObject, tools: Sequence[Tool]) -> list[JsonObject]:
     """The message with calls and results taken out of its text.
 
     Args:
-        message: Role and content; already separate calls are left as they are.
+        message: Role and content, text or text parts; already separate calls are left
+            as they are.
         tools: Type the values of XML calls.
 
     Raises:
-        TrajectoryError: If the calls in the text cannot be read.
+        TrajectoryError: If calls or reasoning in the text cannot be read.
     """
-    content = message.get("content")
+    content = _join_parts(message.get("content"))
     if not isinstance(content, str) or message.get("tool_calls"):
         return [message]
     if message.get("role") == "assistant":
         return [{**message, **_untag_turn(content, tools)}]
     results = _RESPONSE.findall(content)
-    if results and not _RESPONSE.sub("", content).strip():
-        return [{"role": "tool", "content": result} for result in results]
-    return [message]
+    if not results or _RESPONSE.sub("", content).strip():
+        return [message]
+    if message.get("role") == "tool" and len(results) == 1:
+        return [{**message, "content": results[0]}]
+    return [{"role": "tool", "content": result} for result in results]
 
 
 def tag_message(
@@ -71,7 +76,7 @@ def tag_message(
     content = cast("str | None", message["content"])
     parts = [] if content is None else [content]
     for call in cast("list[JsonObject]", message.get("tool_calls", [])):
-        parts.append(f"{CALL}\n{write_call(call)}\n</tool_call>")
+        parts.append(f"{CALL}\n{write_call(call)}\n{CALL_END}")
     text = "\n".join(parts)
     if "reasoning_content" in message:
         text = f"{THINK}{message['reasoning_content']}{THINK_END}{text}"
@@ -117,21 +122,39 @@ def write_xml_call(call: JsonObject) -> str:
     return "\n".join([*lines, "</function>"])
 
 
+def _join_parts(content: JsonValue) -> JsonValue:
+    """Text parts as one text; anything else as it is."""
+    if not isinstance(content, list):
+        return content
+    texts = [part.get("text") for part in content if isinstance(part, dict)]
+    is_text = len(texts) == len(content) and all(isinstance(t, str) for t in texts)
+    return "".join(cast("list[str]", texts)) if is_text else content
+
+
 def _untag_turn(text: str, tools: Sequence[Tool]) -> JsonObject:
-    reasoning, body = None, text
-    if text.lstrip().startswith(THINK) and THINK_END in text:
-        reasoning, _, body = text.lstrip().removeprefix(THINK).partition(THINK_END)
-    fields: JsonObject = {} if reasoning is None else {"reasoning_content": reasoning}
-    start = body.find(CALL)
-    if start < 0:
-        return {**fields, "content": body}
-    action = parse_action(body[start:], tools, is_recorded=True)
+    action = parse_action(text, tools, is_recorded=True)
     if action.parse_error is not None:
         raise TrajectoryError(
-            f".content holds a call that cannot be read ({action.parse_error}); "
-            f"expected JSON or <function=…> between {CALL} and </tool_call>.",
+            f".content holds a call or reasoning that cannot be read "
+            f"({action.parse_error}); expected JSON or <function=…> between {CALL} and "
+            f"{CALL_END}, and {THINK_END} after {THINK}.",
             reason=RejectionReason.MALFORMED_CALL,
         )
+    reasoning, body = _split_reasoning(text)
+    fields: JsonObject = {} if reasoning is None else {"reasoning_content": reasoning}
+    if not action.tool_calls:
+        return {**fields, "content": body}
+    start = body.find(CALL)
     fields["content"] = body[:start].removesuffix("\n") if start else None
     fields["tool_calls"] = message_to_json(action.to_message())["tool_calls"]
     return fields
+
+
+def _split_reasoning(text: str) -> tuple[str | None, str]:
+    """Reasoning and what follows it, to the letter, in the text of an action."""
+    before, end, after = text.partition(THINK_END)
+    opened = before.lstrip()
+    if opened.startswith(THINK):
+        return opened.removeprefix(THINK), after
+    # A template may have opened it in the prompt, which the text does not show.
+    return (before, after) if end and CALL not in before else (None, text)
