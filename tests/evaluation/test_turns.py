@@ -1,17 +1,18 @@
 """Rewards on recorded turns: one result a turn, the same turns for every policy."""
 
 import logging
+from collections.abc import Sequence
 
 import pytest
 from tests.evaluation.answering import AnsweringPolicy
 
 from fakes import make_candidates, make_trajectory
-from pivotrl_pipeline.errors import VerifierError
+from pivotrl_pipeline.errors import ConfigurationError, VerifierError
 from pivotrl_pipeline.evaluation.results import EvaluationResult, Suite
 from pivotrl_pipeline.evaluation.turns import evaluate_turns
 from pivotrl_pipeline.records.messages import Action
 from pivotrl_pipeline.records.rollouts import Verdict, VerdictReason
-from pivotrl_pipeline.records.trajectories import State
+from pivotrl_pipeline.records.trajectories import PivotCandidate, State, Trajectory
 
 TRAJECTORY = make_trajectory("Ada", ["Ada", "Bob"])
 
@@ -29,13 +30,19 @@ class SameText:
         return Verdict(float(is_same), VerdictReason.EQUIVALENT)
 
 
+TURNS = ((TRAJECTORY, make_candidates(TRAJECTORY)),)
+
+
 def evaluate(
-    policy: AnsweringPolicy, *, max_prompt_tokens: int = 1000
+    policy: AnsweringPolicy,
+    *,
+    turns: Sequence[tuple[Trajectory, list[PivotCandidate]]] = TURNS,
+    max_prompt_tokens: int = 1000,
 ) -> list[EvaluationResult]:
     return evaluate_turns(
         policy,
         "initial",
-        [(TRAJECTORY, make_candidates(TRAJECTORY))],
+        turns,
         SameText(),
         Suite.IN_DOMAIN,
         {f"Ada#{turn}": f"task {turn % 3}" for turn in range(4)},
@@ -67,6 +74,25 @@ def test_states_that_are_too_long_are_left_out_and_counted(
 
     assert [result.item_id for result in results] == ["Ada#0"]
     assert "3 of 4 turns are too long" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("turns", "message"),
+    [
+        # the first state is "Ada"
+        (
+            TURNS,
+            r"'in_domain' are too long: the shortest state has 3 tokens, "
+            r"ood_evaluation\.max_prompt_tokens is 2",
+        ),
+        ((), r"'in_domain' has no turns.*validation_rate"),
+    ],
+)
+def test_a_suite_without_a_turn_that_fits_is_refused(
+    turns: Sequence[tuple[Trajectory, list[PivotCandidate]]], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        evaluate(AnsweringPolicy(str), turns=turns, max_prompt_tokens=2)
 
 
 def test_a_turn_that_cannot_be_judged_ends_the_evaluation() -> None:

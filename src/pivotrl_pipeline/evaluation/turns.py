@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 
-from pivotrl_pipeline.errors import VerifierError
+from pivotrl_pipeline.errors import ConfigurationError, VerifierError
 from pivotrl_pipeline.evaluation.results import EvaluationResult, Suite
 from pivotrl_pipeline.policies.base import Policy, SamplingSettings
 from pivotrl_pipeline.records.trajectories import PivotCandidate, Trajectory
@@ -39,6 +39,7 @@ def evaluate_turns(
         max_prompt_tokens: Per state.
 
     Raises:
+        ConfigurationError: If no turn is left.
         VerifierError: If a turn cannot be judged; names the candidate.
     """
     turns = [
@@ -48,6 +49,8 @@ def evaluate_turns(
     ]
     prompts = [policy.render(state) for _, state in turns]
     fitting = [i for i, each in enumerate(prompts) if len(each) <= max_prompt_tokens]
+    if not fitting:
+        raise ConfigurationError(_describe_emptiness(suite, prompts, max_prompt_tokens))
     if len(fitting) < len(turns):
         num_left_out = len(turns) - len(fitting)
         logger.warning("%d of %d turns are too long.", num_left_out, len(turns))
@@ -86,3 +89,19 @@ def evaluate_turns(
             )
         )
     return results
+
+
+def _describe_emptiness(
+    suite: Suite, prompts: Sequence[Sequence[int]], max_prompt_tokens: int
+) -> str:
+    if not prompts:
+        return (
+            f"The suite {suite.value!r} has no turns, so there is nothing to judge "
+            f"on; hold more tasks out: raise ingestion.validation_rate."
+        )
+    shortest = min(map(len, prompts))
+    return (
+        f"All turns of the suite {suite.value!r} are too long: the shortest state has "
+        f"{shortest} tokens, ood_evaluation.max_prompt_tokens is {max_prompt_tokens}; "
+        f"raise it to at least {shortest}."
+    )
