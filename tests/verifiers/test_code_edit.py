@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -231,9 +232,19 @@ def test_recorded_steps_pass_their_own_verifier() -> None:
         ("", "", 1.0),
         ("", "a", 0.0),
         ("x\n" * 6_000, "x\n" * 6_000 + "y", 12_000 / 12_001),
+        ("x \n" * 6_000, "x\n\n \n" * 6_000, 1.0),
     ],
 )
 def test_code_similarity_counts_tokens(
     left: str, right: str, similarity: float
 ) -> None:
     assert code_similarity(left, right) == pytest.approx(similarity)
+
+
+def test_time_grows_with_the_blanks_and_no_faster() -> None:
+    start = time.monotonic()
+
+    similarity = code_similarity("a", "a" + " " * 1_000_000)
+
+    assert similarity == 1.0
+    assert time.monotonic() - start < 5

@@ -33,7 +33,6 @@ from pivotrl_pipeline.verifiers.tool_call import refuse_forbidden
 from pivotrl_pipeline.verifiers.tool_index import ToolIndex
 
 _CODE_TOKEN = re.compile(r"^[ \t]+(?=\S)|\w+|[^\w\s]", re.MULTILINE)
-_LINE = re.compile(r".*\S")
 _MAX_CHARACTERS = 10_000
 _MAX_TOKENS = 10_000
 _MAX_STEPS = 64
@@ -175,12 +174,17 @@ def code_similarity(demonstrated: str, sampled: str) -> float:
     """
     if demonstrated == sampled:
         return 1.0
-    longest = max(len(demonstrated), len(sampled))
-    token = _CODE_TOKEN if longest <= _MAX_CHARACTERS else _LINE
-    left, right = token.findall(demonstrated), token.findall(sampled)
+    is_short = max(len(demonstrated), len(sampled)) <= _MAX_CHARACTERS
+    split = _CODE_TOKEN.findall if is_short else _split_lines
+    left, right = split(demonstrated), split(sampled)
     if max(len(left), len(right)) > _MAX_TOKENS:
         return 0.0
     return rouge_l(left, right)
+
+
+def _split_lines(text: str) -> list[str]:
+    """The lines that hold anything, without the blanks at their ends."""
+    return [line.rstrip() for line in text.split("\n") if line.strip()]
 
 
 def _calls_of(demonstrated_action: Action) -> Sequence[ToolCall]:
