@@ -6,6 +6,8 @@
      "system": "…", "tools": "[…]"}
 
 ``function_call`` messages (LLaMA-Factory) hold the JSON of one call or of a list.
+Turns may also say ``role`` and ``content``; calls, ids and reasoning beside the text of
+either are kept.
 """
 
 import json
@@ -77,15 +79,17 @@ def _read_turn(turn: JsonValue, index: int) -> JsonObject:
     fields = turn if isinstance(turn, dict) else {}
     name = fields.get("from", fields.get("role"))
     value = fields.get("value", fields.get("content"))
-    if name not in _ROLES:
+    rest = {key: fields[key] for key in fields if key not in ("from", "value")}
+    role = _ROLES.get(name) if isinstance(name, str) else None
+    if role is None:
         raise TrajectoryError(
             f"conversations[{index}].from is {name!r}; expected one of "
             f"{', '.join(sorted(_ROLES))}.",
             reason=RejectionReason.UNKNOWN_ROLE,
         )
     if name == "function_call" and isinstance(value, str):
-        return _read_call_turn(value, index)
-    return {"role": _ROLES[name], "content": value}
+        return {**rest, **_read_call_turn(value, index)}
+    return {**rest, "role": role, "content": value}
 
 
 def _read_call_turn(value: str, index: int) -> JsonObject:
