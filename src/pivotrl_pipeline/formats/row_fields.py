@@ -105,12 +105,16 @@ def collect_metadata(row: JsonObject, used: Iterable[str]) -> JsonObject:
     """Everything the row says under keys that no other field took."""
     taken = set(used)
     rest = {key: value for key, value in row.items() if key not in taken}
-    metadata = rest.pop("metadata", None)
-    if isinstance(metadata, str):
-        metadata = _parse(metadata)
+    metadata = read_metadata(rest)
+    rest.pop("metadata", None)
     if isinstance(metadata, dict):
         return {**rest, **metadata}
     return rest if metadata is None else {**rest, "metadata": metadata}
+
+
+def read_metadata(row: JsonObject) -> JsonValue:
+    """What stands under ``metadata``, parsed where it is JSON text."""
+    return _parse(row.get("metadata"))
 
 
 def _parse(value: JsonValue) -> JsonValue:
@@ -127,12 +131,28 @@ def _to_entry(entry: JsonValue, place: str) -> JsonObject:
     if isinstance(entry, dict):
         function = entry.get("function", entry)
         if isinstance(function, dict) and isinstance(function.get("name"), str):
-            if function is not entry:
-                return entry
-            flat = {key: value for key, value in entry.items() if key != "type"}
-            return {"type": "function", "function": cast("JsonValue", flat)}
+            if function is entry:
+                flat = {key: value for key, value in entry.items() if key != "type"}
+                entry = {"type": "function", "function": cast("JsonValue", flat)}
+            return _with_schema(entry, place)
     raise TrajectoryError(
         f"{place} names no function; expected "
         f'{{"type": "function", "function": {{"name": …, "parameters": …}}}}.',
+        reason=RejectionReason.MALFORMED_TOOLS,
+    )
+
+
+def _with_schema(entry: JsonObject, place: str) -> JsonObject:
+    """The entry, its parameters parsed where a column holds them as JSON text."""
+    function = cast("JsonObject", entry["function"])
+    parameters = function.get("parameters")
+    if parameters is None or isinstance(parameters, dict):
+        return entry
+    schema = _parse(parameters)
+    if isinstance(schema, dict):
+        return {**entry, "function": {**function, "parameters": schema}}
+    raise TrajectoryError(
+        f"{place} declares the parameters {parameters!r:.60}; expected a JSON Schema "
+        f"object.",
         reason=RejectionReason.MALFORMED_TOOLS,
     )
