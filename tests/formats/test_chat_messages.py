@@ -7,11 +7,13 @@ from pivotrl_pipeline.formats.chat_messages import normalise_messages
 
 
 def _call(
-    arguments: object = '{"name": "Ann"}', call_id: str | None = "c1"
+    arguments: object = '{"name": "Ann"}',
+    call_id: str | None = "c1",
+    name: str = "look_up",
 ) -> dict[str, Any]:
     call: dict[str, Any] = {
         "type": "function",
-        "function": {"name": "look_up", "arguments": arguments},
+        "function": {"name": name, "arguments": arguments},
     }
     return call if call_id is None else {"id": call_id, **call}
 
@@ -132,6 +134,8 @@ def test_parallel_results_may_come_in_any_order() -> None:
         ([_assistant(_call('{"x": NaN}'))], "arguments_not_json", "arguments"),
         ([_assistant(_call({"x": float("nan")}))], "arguments_not_json", "arguments"),
         ([_assistant({"id": "c1"})], "malformed_call", "name and arguments"),
+        ([_assistant(_call(name=""))], "malformed_call", "name and arguments"),
+        ([_assistant(_call({}, name=""))], "malformed_call", "name and arguments"),
         (
             [{**USER, "tool_calls": [_call()]}],
             "malformed_message",

@@ -113,10 +113,11 @@ def _is_canonical_call(call: JsonValue) -> bool:
     function = call.get("function")
     if not isinstance(function, dict) or len(function) != 2:
         return False
-    text = function.get("arguments")
+    name, text = function.get("name"), function.get("arguments")
     return (
         isinstance(text, str)
-        and isinstance(function.get("name"), str)
+        and isinstance(name, str)
+        and name != ""
         and len(call) == (3 if "id" in call else 2)
         and isinstance(call.get("id", ""), str)
         and parse_arguments(text) is not None
