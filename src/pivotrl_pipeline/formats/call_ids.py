@@ -6,26 +6,42 @@ from pivotrl_pipeline.records.messages import JsonObject, JsonValue
 
 
 def name_calls(messages: list[JsonObject]) -> list[JsonObject]:
-    """The messages with an id at every call and tool result.
+    """The messages with an id at every call, and that id at its tool result.
 
-    Calls without one are numbered by message and place; results without one answer
-    the open calls in order, as ingestion reads them.
+    Calls without one are numbered by message and place.
     """
     named: list[JsonObject] = []
-    pending: list[JsonValue] = []
+    pending: list[tuple[JsonValue, JsonValue]] = []
     for index, message in enumerate(messages):
         calls = cast("list[JsonObject]", message.get("tool_calls", []))
         if calls:
-            identified: list[JsonValue] = [
+            identified = [
                 {"id": f"call-{index}-{place}", **call}
                 for place, call in enumerate(calls)
             ]
-            pending = [cast("JsonObject", call)["id"] for call in identified]
-            message = {**message, "tool_calls": identified}
+            pending = [
+                (call.get("id"), own["id"])
+                for call, own in zip(calls, identified, strict=True)
+            ]
+            message = {**message, "tool_calls": cast("JsonValue", identified)}
         elif message["role"] == "tool":
-            call_id = message.get("tool_call_id", pending[0] if pending else None)
-            if call_id in pending:
-                pending.remove(call_id)
+            call_id = _take_id(pending, message.get("tool_call_id"))
             message = {**message, "tool_call_id": call_id}
         named.append(message)
     return named
+
+
+def _take_id(
+    pending: list[tuple[JsonValue, JsonValue]], call_id: JsonValue
+) -> JsonValue:
+    """The id of the call that a result answers, paired as ingestion pairs them.
+
+    Args:
+        pending: The recorded and the given id of each call still open.
+        call_id: What the result names.
+    """
+    recorded = [own for own, _ in pending]
+    is_ordered = call_id is None or None in recorded
+    if not pending or not (is_ordered or call_id in recorded):
+        return call_id
+    return pending.pop(0 if is_ordered else recorded.index(call_id))[1]
