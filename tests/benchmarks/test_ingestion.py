@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from pivotrl_pipeline.formats.nemo_gym_pivots import make_expected_action
+from pivotrl_pipeline.formats.expected_actions import make_expected_action
 from pivotrl_pipeline.formats.responses_items import messages_to_items
 from pivotrl_pipeline.records.messages import dump_json
 

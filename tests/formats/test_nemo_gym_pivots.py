@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from pivotrl_pipeline.formats.expected_actions import make_expected_action
 from pivotrl_pipeline.formats.ingestion.conversion import IngestionSettings
 from pivotrl_pipeline.formats.ingestion.ingest import (
     IngestedTables,
     ingest_trajectories,
 )
-from pivotrl_pipeline.formats.nemo_gym_pivots import PROFILES, make_expected_action
+from pivotrl_pipeline.formats.nemo_gym_pivots import PROFILES
 
 SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 SETTINGS = IngestionSettings(
@@ -124,6 +125,51 @@ def test_pass_rates_of_other_policies_are_metadata_with_their_turn() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("metadata", "kept"),
+    [
+        ('{"instance_id": "i"}', {"instance_id": "i"}),
+        ({"instance_id": "i"}, {"instance_id": "i"}),
+        ("a note", {"metadata": "a note"}),
+        (5, {"metadata": 5}),
+    ],
+)
+def test_metadata_stands_beside_the_pass_rates(
+    metadata: object, kept: dict[str, object]
+) -> None:
+    row = _row(SHORT, BYE, metadata=metadata, pass_rate=0.5)
+
+    result = json.loads(_ingest([row]).trajectories["metadata"][0])
+
+    profiles = [{"turn_index": 0, "pass_rate": 0.5}]
+    assert result == {**kept, PROFILES: profiles}
+
+
+def test_ids_in_metadata_that_is_json_text_are_read() -> None:
+    metadata = '{"source_trajectory_uid": "u1", "instance_id": "i"}'
+
+    trajectories = _ingest([_row(SHORT, BYE, metadata=metadata)]).trajectories
+
+    assert trajectories["trajectory_id"].tolist() == ["u1"]
+    assert trajectories["task_id"].tolist() == ["i"]
+
+
+def test_reasoning_at_the_end_of_the_input_is_that_of_the_action() -> None:
+    first = _row(LONG[:2], _label("look_up"), pass_rate=0.25)
+    rows = [first, _row(LONG, BYE)]
+
+    alone, joined = _ingest([first]), _ingest(rows)
+
+    action = json.loads(alone.pivot_candidates["demonstrated_action"][0])
+    assert alone.pivot_candidates["message_index"].tolist() == [1]
+    assert action["reasoning_content"] == "why"
+    assert [call["function"]["name"] for call in action["tool_calls"]] == ["look_up"]
+    assert len(joined.trajectories) == 1
+    assert json.loads(joined.trajectories["metadata"][0])[PROFILES] == [
+        {"turn_index": 0, "pass_rate": 0.25}
+    ]
+
+
 def test_a_batch_label_is_one_turn_with_all_its_calls() -> None:
     batch = {"type": "function_call_batch", "calls": [_label("a"), _label("b")]}
 
@@ -159,6 +205,21 @@ def test_an_unknown_label_is_refused() -> None:
     assert (
         "expected_action is of type 'dance'; expected function_call,"
         in (rejected["detail"][0])
+    )
+
+
+@pytest.mark.parametrize("calls", [None, [], "x", 5, {"a": 1}, ["x"], [_label("a"), 1]])
+def test_a_batch_label_without_calls_is_refused(calls: object) -> None:
+    batch = {"type": "function_call_batch", "calls": calls}
+    settings = replace(SETTINGS, max_rejected_rate=0.5)
+
+    rejected = ingest_trajectories(
+        [_row(SHORT, BYE), _row(SHORT, batch)], [], settings
+    ).rejected_trajectories
+
+    assert rejected["reason"].tolist() == ["malformed_call"]
+    assert rejected["detail"][0].startswith(
+        "raw_trajectories, row 2: expected_action.calls is "
     )
 
 

@@ -12,39 +12,47 @@ the rows carry were measured with another policy: they are kept as metadata
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import cast
 
-from pivotrl_pipeline.errors import TrajectoryError
 from pivotrl_pipeline.formats.base import (
+    READER_ERRORS,
     Format,
     RawRow,
     RawTrajectory,
-    RejectionReason,
     parse_row,
 )
 from pivotrl_pipeline.formats.chat_messages import normalise_messages
+from pivotrl_pipeline.formats.expected_actions import (
+    ACTION_KEYS,
+    make_expected_action,
+    read_expected_action,
+)
 from pivotrl_pipeline.formats.nemo_gym_runs import (
     make_request,
     read_request,
     read_request_messages,
 )
-from pivotrl_pipeline.formats.responses_items import call_to_action
+from pivotrl_pipeline.formats.responses_items import (
+    call_to_action,
+    is_only_reasoning,
+)
 from pivotrl_pipeline.formats.row_fields import (
     collect_metadata,
     read_identifier,
+    read_metadata,
     read_tools,
 )
-from pivotrl_pipeline.records.messages import JsonObject, JsonValue, dump_json
+from pivotrl_pipeline.records.messages import JsonObject, dump_json
 
 PROFILE_KEYS = ("pass_rate", "pass_rate_total", "pass_rate_passed", "qwen_235b_info")
 PROFILES = "foreign_profiles"
 """Metadata key of what rows say of other policies, by the number of input items."""
 _TRAJECTORY_KEYS = ("trajectory_id", "source_trajectory_uid")
 _ID_KEYS = (*_TRAJECTORY_KEYS, "uuid")
-_ACTION_KEYS = ("expected_action", "expected_answer")
 _KEYS = (
     *_ID_KEYS,
-    *_ACTION_KEYS,
+    *ACTION_KEYS,
     *PROFILE_KEYS,
     "task_id",
     "task_name",
@@ -59,18 +67,17 @@ def read_nemo_gym_pivot(row: JsonObject) -> RawTrajectory:
     Raises:
         TrajectoryError: If the state or the action is of no known form.
     """
-    request = read_request(row)
-    metadata = collect_metadata(row, _KEYS)
+    state, action = _read_turn(row)
     origin = _with_metadata(row)
     return RawTrajectory(
-        messages=normalise_messages(
-            [*read_request_messages(request), _read_action(row)]
+        messages=normalise_messages([*state, action]),
+        tools=read_tools(
+            read_request(row).get("tools"), "responses_create_params.tools"
         ),
-        tools=read_tools(request.get("tools"), "responses_create_params.tools"),
         trajectory_id=read_identifier(origin, _ID_KEYS),
         task_id=read_identifier(origin, ("task_id", "task_name", "instance_id")),
         domain=read_identifier(row, ("domain",)),
-        metadata=metadata,
+        metadata=collect_metadata(row, _KEYS),
     )
 
 
@@ -89,17 +96,6 @@ def write_nemo_gym_pivot(trajectory: RawTrajectory) -> JsonObject:
     }
     row.update({key: value for key, value in optional.items() if value is not None})
     return row
-
-
-def make_expected_action(action: JsonObject) -> JsonObject:
-    """The label of a demonstrated action; several calls are one batch."""
-    calls = cast("list[JsonObject]", action.get("tool_calls", []))
-    actions = [call_to_action(call) for call in calls]
-    if not actions:
-        return {"type": "message", "content": action["content"] or ""}
-    if len(actions) == 1:
-        return actions[0]
-    return {"type": "function_call_batch", "calls": cast("JsonValue", actions)}
 
 
 def join_pivot_rows(rows: Iterable[RawRow]) -> Iterator[RawRow]:
@@ -143,24 +139,23 @@ def _chain(row: RawRow) -> _Chain | None:
     """None where the row cannot be read; reading it later says why."""
     try:
         content = parse_row(row)
-        state = read_request_messages(read_request(content))
-        action = _read_action(content)
+        state, action = _read_turn(content)
         digest = hash(read_identifier(_with_metadata(content), _TRAJECTORY_KEYS))
-    except TrajectoryError:
+        digests = [_digest(message) for message in (*state, action)]
+    except (RecursionError, *READER_ERRORS):
         return None
-    history = []
-    for message in state:
-        digest = hash((digest, _digest(message)))
-        history.append(digest)
+    _, *history, ending = accumulate(
+        digests, lambda before, own: hash((before, own)), initial=digest
+    )
     profile = {key: content[key] for key in PROFILE_KEYS if key in content}
     if profile:
         turns = sum(message["role"] == "assistant" for message in state)
         profile = {"turn_index": turns, **profile}
-    return _Chain(history, hash((digest, _digest(action))), profile)
+    return _Chain(history, ending, profile)
 
 
 def _with_metadata(row: JsonObject) -> JsonObject:
-    metadata = row.get("metadata")
+    metadata = read_metadata(row)
     return {**metadata, **row} if isinstance(metadata, dict) else row
 
 
@@ -178,59 +173,25 @@ def _with_profiles(row: RawRow, profiles: dict[int, JsonObject]) -> RawRow:
     found = [profiles[key] for key in [*chain.history, chain.ending] if key in profiles]
     if not found:
         return row
-    content = parse_row(row)
-    metadata = cast("JsonObject", content.get("metadata") or {})
-    extended = {**metadata, PROFILES: cast("JsonValue", found)}
-    return replace(
-        row, content={**content, "metadata": extended}, has_filled_nulls=False
-    )
+    content = {**parse_row(row), PROFILES: found}
+    return replace(row, content=content, has_filled_nulls=False)
 
 
-def _read_action(row: JsonObject) -> JsonObject:
-    """The demonstrated action as an assistant message.
+def _read_turn(row: JsonObject) -> tuple[list[JsonObject], JsonObject]:
+    """The state and the demonstrated action, which takes the reasoning before it.
 
     Raises:
-        TrajectoryError: If it is of no known form.
+        TrajectoryError: If either is of no known form.
     """
-    answer = row.get("expected_answer")
-    action = row.get("expected_action")
-    if action is None and isinstance(answer, str):
-        return {"role": "assistant", "content": answer}
-    fields = action if isinstance(action, dict) else {}
-    match fields.get("type"):
-        case "message":
-            return {"role": "assistant", "content": fields.get("content")}
-        case "function_call":
-            return _call_message([fields])
-        case "function_call_batch":
-            return _call_message(cast("list[JsonObject]", fields.get("calls") or []))
-    raise TrajectoryError(
-        f"expected_action is of type {fields.get('type')!r}; expected function_call, "
-        f"function_call_batch or message.",
-        reason=RejectionReason.MALFORMED_ROW,
-    )
-
-
-def _call_message(actions: list[JsonObject]) -> JsonObject:
-    calls = [
-        {
-            "type": "function",
-            "function": {
-                "name": action.get("name"),
-                "arguments": action.get("arguments"),
-            },
-        }
-        for action in actions
-    ]
-    return {
-        "role": "assistant",
-        "content": None,
-        "tool_calls": cast("JsonValue", calls),
-    }
+    state = read_request_messages(read_request(row))
+    action = read_expected_action(row)
+    if state and is_only_reasoning(state[-1]):
+        action = {**state.pop(), **action}
+    return state, action
 
 
 def _is_nemo_gym_pivot(row: JsonObject) -> bool:
-    return "responses_create_params" in row and any(key in row for key in _ACTION_KEYS)
+    return "responses_create_params" in row and any(key in row for key in ACTION_KEYS)
 
 
 NEMO_GYM_PIVOTS = Format(

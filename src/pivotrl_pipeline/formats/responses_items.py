@@ -23,7 +23,7 @@ def items_to_messages(items: JsonValue, key: str) -> list[JsonObject]:
         key: Where they stand, for the message of an error.
 
     Raises:
-        TrajectoryError: If an item is of no known type.
+        TrajectoryError: If an item is of no known type, or reasoning is no text.
     """
     if isinstance(items, str):
         return [{"role": "user", "content": items}]
@@ -35,7 +35,8 @@ def items_to_messages(items: JsonValue, key: str) -> list[JsonObject]:
     messages: list[JsonObject] = []
     is_open = False
     for index, item in enumerate(items):
-        kind = _type_of(item, f"{key}[{index}]")
+        place = f"{key}[{index}]"
+        kind = _type_of(item, place)
         fields = cast("JsonObject", item)
         is_turn = kind in ("reasoning", "function_call") or (
             kind == "message" and fields.get("role") == "assistant"
@@ -43,9 +44,11 @@ def items_to_messages(items: JsonValue, key: str) -> list[JsonObject]:
         if not is_turn:
             messages.append(_to_message(fields, kind))
         else:
-            if not is_open or _begins_message(messages[-1], kind):
+            if not is_open or (
+                kind != "function_call" and not is_only_reasoning(messages[-1])
+            ):
                 messages.append({"role": "assistant", "content": None})
-            _add(messages[-1], fields, kind)
+            _add(messages[-1], fields, kind, place)
         is_open = is_turn
     return messages
 
@@ -66,7 +69,7 @@ def messages_to_items(messages: list[JsonObject]) -> list[JsonObject]:
         if "reasoning_content" in message:
             summary = {"type": "summary_text", "text": message["reasoning_content"]}
             items.append({"type": "reasoning", "summary": [summary]})
-        if message["content"] is not None or _is_silent(message):
+        if message["content"] is not None or not _calls_of(message):
             items.append(
                 {
                     "type": "message",
@@ -76,6 +79,12 @@ def messages_to_items(messages: list[JsonObject]) -> list[JsonObject]:
             )
         items.extend(_call_to_item(call) for call in _calls_of(message))
     return items
+
+
+def is_only_reasoning(message: JsonObject) -> bool:
+    """True of an assistant message that as yet has neither text nor calls."""
+    is_silent = message["content"] is None and "tool_calls" not in message
+    return is_silent and message["role"] == "assistant"
 
 
 def call_to_action(call: JsonObject) -> JsonObject:
@@ -108,18 +117,13 @@ def _to_message(item: JsonObject, kind: str) -> JsonObject:
     return message
 
 
-def _begins_message(message: JsonObject, kind: str) -> bool:
-    if kind == "function_call":
-        return False
-    is_begun = message["content"] is not None or "tool_calls" in message
-    return is_begun or (kind == "reasoning" and "reasoning_content" in message)
-
-
-def _add(message: JsonObject, item: JsonObject, kind: str) -> None:
+def _add(message: JsonObject, item: JsonObject, kind: str, place: str) -> None:
     if kind == "message":
         message["content"] = _text_of(item.get("content"))
     elif kind == "reasoning":
-        message["reasoning_content"] = _reasoning_of(item)
+        texts = [message.get("reasoning_content"), _reasoning_of(item, place)]
+        if said := [cast("str", text) for text in texts if text]:
+            message["reasoning_content"] = "\n\n".join(said)
     else:
         function = {"name": item.get("name"), "arguments": item.get("arguments")}
         call: JsonObject = {"type": "function", "function": function}
@@ -130,21 +134,32 @@ def _add(message: JsonObject, item: JsonObject, kind: str) -> None:
 
 
 def _text_of(content: JsonValue) -> JsonValue:
-    """The text of an assistant's parts; a refusal says what it says."""
-    if not isinstance(content, list):
-        return content
-    parts = [part for part in content if isinstance(part, dict)]
-    return "".join(str(part.get("text", part.get("refusal", ""))) for part in parts)
+    """The text of an assistant's parts; what holds anything else is left as it is."""
+    texts = _texts_of(content) if isinstance(content, list) else None
+    return content if texts is None else "".join(texts)
 
 
-def _reasoning_of(item: JsonObject) -> str:
+def _reasoning_of(item: JsonObject, place: str) -> str:
     parts = item.get("content") or item.get("summary") or []
-    texts = [part for part in cast("list[JsonValue]", parts) if isinstance(part, dict)]
-    return "\n\n".join(str(part.get("text", "")) for part in texts)
+    texts = _texts_of(parts if isinstance(parts, list) else [parts])
+    if texts is None:
+        raise TrajectoryError(
+            f"{place} is reasoning with {parts!r:.60}; expected text or text parts.",
+            reason=RejectionReason.MALFORMED_MESSAGE,
+        )
+    return "\n\n".join(texts)
 
 
-def _is_silent(message: JsonObject) -> bool:
-    return not _calls_of(message)
+def _texts_of(parts: list[JsonValue]) -> list[str] | None:
+    """A refusal says what it says; None where a part is no text."""
+    fields = [part if isinstance(part, dict) else {"text": part} for part in parts]
+    # Columns that hold both keys fill the absent one with null.
+    texts = [
+        part.get("refusal") if part.get("text") is None else part["text"]
+        for part in fields
+    ]
+    is_text = all(isinstance(text, str) for text in texts)
+    return cast("list[str]", texts) if is_text else None
 
 
 def _calls_of(message: JsonObject) -> list[JsonObject]:

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from typing import cast
 
 from pivotrl_pipeline.formats.call_ids import name_calls
+from pivotrl_pipeline.formats.expected_actions import make_expected_action
 from pivotrl_pipeline.formats.export.turns import ExportedTurn
-from pivotrl_pipeline.formats.nemo_gym_pivots import make_expected_action
 from pivotrl_pipeline.formats.responses_items import messages_to_items
 from pivotrl_pipeline.policies.template_messages import Reasoning, select_reasoning
 from pivotrl_pipeline.records.messages import JsonObject, message_to_json
