@@ -1,6 +1,5 @@
 """A row of each format with one value replaced is refused or accepted, never more."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from pivotrl_pipeline.formats.ingestion.conversion import (
     RejectedRow,
     convert_row,
 )
+from pivotrl_pipeline.records.messages import dump_json
 
 CALL = {
     "id": "c1",
@@ -50,10 +50,51 @@ TRAJECTORY = RawTrajectory(
     success=True,
     metadata={"k": 1},
 )
+DEEP = "<deep>"
+"""Stands for `DEEP_TEXT`, which json itself could not write."""
+DEEP_TEXT = '{"a":' * 950 + "{}" + "}" * 950
 REPLACEMENTS: list[Any] = [
     *(None, 5, 1.5, True, "x", "", "\ud800", "<tool_call>", float("nan")),
     *([], {}, [1], ["x"], [None], [{}], [[]], {"a": 1}, {"type": []}),
+    *("{}", "[5]", DEEP),
 ]
+LABEL = {"type": "function_call", "name": "f", "arguments": "{}"}
+PARTS = [{"type": "output_text", "text": "hello"}]
+OTHER_FIELDS: list[tuple[str, dict[str, Any]]] = [
+    (
+        "nemo_gym_pivots",
+        {
+            "expected_action": {"type": "function_call_batch", "calls": [LABEL, LABEL]},
+            "pass_rate": 0.5,
+        },
+    ),
+    (
+        "nemo_gym_runs",
+        {
+            "response": {
+                "output": [
+                    {"type": "message", "role": "assistant", "content": PARTS},
+                    {"type": "reasoning", "summary": PARTS},
+                    {"type": "reasoning", "content": PARTS},
+                    {"call_id": "c1", **LABEL},
+                    {"type": "function_call_output", "call_id": "c1", "output": "ok"},
+                ]
+            }
+        },
+    ),
+    (
+        "sharegpt",
+        {
+            "conversations": [
+                {"from": "function_call", "value": '{"name": "f", "arguments": {}}'},
+                {"from": "observation", "value": "ok", "name": "f"},
+                {"role": "assistant", "content": "", "tool_calls": [CALL]},
+                {"role": "tool", "tool_call_id": "c1", "content": "ok"},
+            ]
+        },
+    ),
+]
+"""What the row of `TRAJECTORY` does not show of a format."""
 
 
 def _mutate(value: Any) -> Iterator[Any]:
@@ -76,7 +117,8 @@ def _convert(row: Any, format_: Format) -> list[str | None]:
         seed=0,
         max_rejected_rate=0.0,
     )
-    rows = [RawRow("runs.jsonl", 1, "line", row)]
+    text = dump_json(row).replace(f'"{DEEP}"', DEEP_TEXT)
+    rows = [RawRow("runs.jsonl", 1, "line", text.encode())]
     converted = [
         convert_row(joined, format_, [], settings)
         for joined in (format_.join(rows) if format_.join else rows)
@@ -84,9 +126,13 @@ def _convert(row: Any, format_: Format) -> list[str | None]:
     return [row.reason if isinstance(row, RejectedRow) else None for row in converted]
 
 
-@pytest.mark.parametrize("name", ["atif", "hermes", "openai", "tau_bench", "trl"])
-def test_no_mutation_of_a_row_makes_its_reader_fail(name: str) -> None:
-    row = json.loads(json.dumps(FORMATS[name].write(TRAJECTORY)))
+@pytest.mark.parametrize(
+    ("name", "fields"), [*((name, {}) for name in sorted(FORMATS)), *OTHER_FIELDS]
+)
+def test_no_mutation_of_a_row_makes_its_reader_fail(
+    name: str, fields: dict[str, Any]
+) -> None:
+    row = {**FORMATS[name].write(TRAJECTORY), **fields}
     assert _convert(row, FORMATS[name]) == [None]
 
     reasons = [_convert(mutated, FORMATS[name]) for mutated in _mutate(row)]
