@@ -8,7 +8,9 @@
 
 A step of the agent holds its calls and what came of them; here the results are tool
 messages behind it. Results that name no call are the environment's own words and
-become a user message, which is how such harnesses show them to the model.
+become a user message, which is how such harnesses show them to the model. Steps that
+were copied from another trajectory, and those that no model took (``llm_call_count``
+of 0), belong to the states of later turns but are no candidates themselves.
 
 Source: github.com/laude-institute/harbor, RFC 0001.
 """
@@ -73,11 +75,15 @@ def read_atif(row: JsonObject) -> RawTrajectory:
         domain=read_identifier(fields, ("domain",)),
         success=read_success(fields),
         metadata=collect_metadata(fields, used),
+        excluded_turns=_find_excluded(cast("list[JsonObject]", steps)),
     )
 
 
 def write_atif(trajectory: RawTrajectory) -> JsonObject:
-    """The document of a trajectory; what ATIF has no name for goes under ``extra``."""
+    """The document of a trajectory; what ATIF has no name for goes under ``extra``.
+
+    A turn that is no candidate is marked as copied, whatever else forbade it.
+    """
     metadata = trajectory.metadata
     agent = cast("JsonObject", metadata.get("agent")) or {
         "name": "unknown",
@@ -88,7 +94,7 @@ def write_atif(trajectory: RawTrajectory) -> JsonObject:
     row: JsonObject = {
         "schema_version": VERSION,
         "agent": agent,
-        "steps": _write_steps(trajectory.messages),
+        "steps": _write_steps(trajectory.messages, trajectory.excluded_turns),
     }
     if trajectory.trajectory_id is not None:
         row["session_id"] = trajectory.trajectory_id
@@ -130,6 +136,16 @@ def _read_step(step: JsonValue, place: str) -> list[JsonObject]:
     return [message, *map(_read_result, results)]
 
 
+def _find_excluded(steps: list[JsonObject]) -> frozenset[int]:
+    """The turns that the specification forbids to train on, and those of no model."""
+    turns = [step for step in steps if step["source"] == "agent"]
+    return frozenset(
+        turn
+        for turn, step in enumerate(turns)
+        if step.get("is_copied_context") or step.get("llm_call_count") == 0
+    )
+
+
 def _read_results(observation: JsonValue, place: str) -> list[JsonObject]:
     reason = RejectionReason.MALFORMED_MESSAGE
     fields = {} if observation is None else observation
@@ -165,7 +181,9 @@ def _read_text(content: JsonValue) -> JsonValue:
     return "" if content is None else content
 
 
-def _write_steps(messages: list[JsonObject]) -> list[JsonValue]:
+def _write_steps(
+    messages: list[JsonObject], excluded_turns: frozenset[int]
+) -> list[JsonValue]:
     steps: list[JsonObject] = []
     for message in name_calls(messages):
         if message["role"] == "tool":
@@ -187,6 +205,9 @@ def _write_steps(messages: list[JsonObject]) -> list[JsonValue]:
         if calls := cast("list[JsonObject]", message.get("tool_calls", [])):
             step["tool_calls"] = [_write_call(call) for call in calls]
         steps.append(step)
+    turns = [step for step in steps if step["source"] == "agent"]
+    for turn in excluded_turns:
+        turns[turn]["is_copied_context"] = True
     return cast("list[JsonValue]", steps)
 
 

@@ -80,6 +80,8 @@ class RawTrajectory:
     success: bool | None = None
     metadata: JsonObject = field(default_factory=dict)
     """What else the row says."""
+    excluded_turns: frozenset[int] = frozenset()
+    """Turns, 0-based, that belong to the states of later ones but are no candidates."""
 
 
 @dataclass(frozen=True, slots=True)

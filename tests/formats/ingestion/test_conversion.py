@@ -1,6 +1,7 @@
 """One row, whatever its format makes of it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -44,3 +45,33 @@ def test_a_row_over_which_its_reader_fails_is_refused_with_the_error() -> None:
 def test_a_lack_of_memory_is_no_matter_of_the_row() -> None:
     with pytest.raises(MemoryError):
         _convert(MemoryError())
+
+
+QUESTION = {"role": "user", "content": "hi"}
+MESSAGES: list[Any] = [
+    QUESTION,
+    {"role": "assistant", "content": "a"},
+    {"role": "assistant", "content": "b"},
+    QUESTION,
+    {"role": "assistant", "content": "c"},
+]
+
+
+def test_turns_that_are_no_candidates_leave_the_others_as_they_are() -> None:
+    every = _convert(RawTrajectory(MESSAGES))
+    rest = _convert(RawTrajectory(MESSAGES, excluded_turns=frozenset({1})))
+
+    assert isinstance(every, ConvertedRow)
+    assert isinstance(rest, ConvertedRow)
+    assert rest.turns.turn_indices == [0, 2]
+    assert rest.turns.message_indices == [1, 4]
+    assert rest.turns.states == [every.turns.states[0], every.turns.states[2]]
+    assert rest.messages_text == every.messages_text
+
+
+def test_a_trajectory_without_a_candidate_is_refused() -> None:
+    row = _convert(RawTrajectory(MESSAGES, excluded_turns=frozenset({0, 1, 2})))
+
+    assert isinstance(row, RejectedRow)
+    assert row.reason == "no_assistant_turn"
+    assert "none of 3 turns may be learnt from" in row.detail

@@ -69,6 +69,22 @@ def test_every_assistant_turn_is_a_candidate_named_by_its_place() -> None:
     assert json.loads(result.trajectories["messages"][0]) == messages
 
 
+def test_a_copied_step_of_atif_is_no_candidate() -> None:
+    steps = [
+        {"source": "agent", "message": "old", "is_copied_context": True},
+        {"source": "user", "message": "go on"},
+        {"source": "agent", "message": "new"},
+    ]
+    row = {"schema_version": "ATIF-v1.7", "trajectory_id": "run", "steps": steps}
+
+    result = _ingest([row], format="atif")
+
+    assert result.pivot_candidates["candidate_id"].tolist() == ["run#1"]
+    assert result.pivot_candidates["turn_index"].tolist() == [1]
+    assert result.pivot_candidates["message_index"].tolist() == [2]
+    assert len(json.loads(result.trajectories["messages"][0])) == 3
+
+
 def test_all_tables_satisfy_their_schemas() -> None:
     rows = [_row(success=True), _row(answer="bye"), {"messages": []}]
 

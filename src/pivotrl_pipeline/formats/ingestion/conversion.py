@@ -3,8 +3,8 @@
 import hashlib
 import marshal
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 from pivotrl_pipeline.errors import TrajectoryError
@@ -17,26 +17,23 @@ from pivotrl_pipeline.formats.base import (
     parse_row,
 )
 from pivotrl_pipeline.formats.ingestion.splitting import assign_split
+from pivotrl_pipeline.formats.ingestion.turns import (
+    ConvertedTurns,
+    convert_turns,
+    leave_out,
+)
 from pivotrl_pipeline.formats.ingestion.whole_characters import (
-    encode_whole,
     refuse_half_pairs,
     refuse_half_pairs_in,
 )
 from pivotrl_pipeline.formats.message_texts import dump_each
 from pivotrl_pipeline.records.messages import (
-    ActionType,
     JsonObject,
     JsonValue,
-    Role,
     Tool,
     dump_json,
 )
 from pivotrl_pipeline.records.trajectories import Split
-
-DIGEST_BYTES = 8
-_CALL, _MESSAGE = ActionType.TOOL_CALL.value, ActionType.MESSAGE.value
-_MARKS = {role.value: f"\0{role.value}\0".encode() for role in Role}
-_sha1 = partial(hashlib.sha1, usedforsecurity=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +50,6 @@ class IngestionSettings:
     """Of the split."""
     max_rejected_rate: float
     """Above this share of faulty rows the run fails."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConvertedTurns:
-    """The assistant turns of a trajectory, a list per column."""
-
-    message_indices: list[int] = field(default_factory=list)
-    action_texts: list[bytes] = field(default_factory=list)
-    action_types: list[str] = field(default_factory=list)
-    states: list[bytes] = field(default_factory=list)
-    """Digests of `DIGEST_BYTES` bytes, equal for equal states."""
-    actions: list[bytes] = field(default_factory=list)
-    """Likewise, of the demonstrated actions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +158,9 @@ def _convert(
     offered = _describe_tools(tools)
     trajectory_id = trajectory.trajectory_id or _make_id(messages_text, offered.text)
     task_id = trajectory.task_id or trajectory_id
-    turns, digest = _convert_turns(trajectory.messages, message_texts, offered.text)
+    turns, digest = convert_turns(trajectory.messages, message_texts, offered.text)
+    if trajectory.excluded_turns:
+        turns = leave_out(turns, trajectory.excluded_turns)
     if b"\\ud" in messages_text or b"\\uD" in messages_text:
         refuse_half_pairs(trajectory.messages)
     return ConvertedRow(
@@ -223,50 +209,6 @@ def _describe_marshalled(marshalled: bytes) -> _OfferedTools:
     functions = [cast("JsonObject", entry["function"]) for entry in entries]
     names = frozenset(cast("str", function["name"]) for function in functions)
     return _OfferedTools(text, names)
-
-
-def _convert_turns(
-    messages: list[JsonObject], texts: list[bytes], tools_text: bytes
-) -> tuple[ConvertedTurns, bytes]:
-    """The assistant turns, and the digest of the whole conversation.
-
-    Args:
-        messages: In canonical form.
-        texts: The same as JSON.
-        tools_text: What stands before them.
-    """
-    turns = ConvertedTurns()
-    # Of everything so far. Not hash(): that of a text differs between processes.
-    running = _sha1(tools_text)
-    for index, message in enumerate(messages):
-        role = cast("str", message["role"])
-        running.update(_MARKS[role])
-        seen = encode_whole(_find_seen(message), f"message {index}")
-        if role == "assistant":
-            own = _sha1(seen).digest()
-            turns.message_indices.append(index)
-            turns.action_texts.append(texts[index])
-            turns.action_types.append(_CALL if "tool_calls" in message else _MESSAGE)
-            turns.states.append(running.copy().digest()[:DIGEST_BYTES])
-            turns.actions.append(own[:DIGEST_BYTES])
-            running.update(own)
-        else:
-            running.update(seen)
-    return turns, running.digest()[:DIGEST_BYTES]
-
-
-def _find_seen(message: JsonObject) -> str:
-    """What a policy sees of a message; call ids are noise and do not count."""
-    content = cast("str | None", message["content"])
-    if content is not None and len(message) == 2 + ("tool_call_id" in message):
-        return content
-    parts = ["" if content is None else f"={content}"]
-    for call in cast("list[dict[str, dict[str, str]]]", message.get("tool_calls", ())):
-        parts += ("call", call["function"]["name"], call["function"]["arguments"])
-    for key in ("name", "reasoning_content"):
-        if key in message:
-            parts += (key, cast("str", message[key]))
-    return "\0".join(parts)
 
 
 def _count_unoffered(messages: list[JsonObject], offered: frozenset[str]) -> int:

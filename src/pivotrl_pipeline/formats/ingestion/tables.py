@@ -157,7 +157,7 @@ def _make_candidates(rows: Sequence[ConvertedRow]) -> pa.RecordBatch:
     keys = [
         (row.trajectory_id, turn_index)
         for row in rows
-        for turn_index in range(len(row.turns.actions))
+        for turn_index in row.turns.turn_indices
     ]
     columns: list[Sequence[object]] = [
         [make_candidate_id(*key) for key in keys],
