@@ -177,6 +177,29 @@ def test_recursive_schema_is_followed_into_the_value() -> None:
     assert problem == '.children[0].value: "2" is of type string, expected integer'
 
 
+@pytest.mark.parametrize("keyword", ["oneOf", "anyOf"])
+def test_alternatives_of_a_recursive_schema_are_asked_once_at_each_level(
+    keyword: str,
+) -> None:
+    of = {"$ref": "#/$defs/filter"}
+    filters = [
+        {"type": "object", "properties": {"all": {"items": of}, "op": {"const": op}}}
+        for op in ("and", "or", "not")
+    ]
+    schema = {**of, "$defs": {"filter": {keyword: [{"type": "string"}, *filters]}}}
+    node = compile_schema(schema, "tool")
+    right: Any = "a"
+    wrong: Any = 1
+    # Asked in each alternative anew, it would be asked 3 ** 40 times.
+    for _ in range(40):
+        right = {"all": [right, "b"], "op": "not"}
+        wrong = {"all": [wrong, "b"], "op": "not"}
+
+    assert node.problem(right) is None
+    assert node.problem(wrong) is not None
+    assert node.problem(right) is None
+
+
 def test_defaults_come_from_the_schema_and_through_references() -> None:
     node = compile_schema(
         {

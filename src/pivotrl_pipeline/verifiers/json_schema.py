@@ -66,9 +66,19 @@ class SchemaNode:
     """The members of ``anyOf`` and ``oneOf``."""
     conditions: tuple["SchemaNode", ...] = ()
     """The members of ``not``, ``if``, ``then`` and ``else``."""
+    checked: dict[tuple[int, int], str | None] = field(default_factory=dict)
+    """What the targets of ``$ref`` said about which parts of the value at hand, by the
+    ids of both; shared by all nodes of a schema."""
 
     def problem(self, value: JsonValue) -> str | None:
         """What the schema forbids about ``value``, with its path; None if nothing."""
+        try:
+            return self.check(value)
+        finally:
+            self.checked.clear()
+
+    def check(self, value: JsonValue) -> str | None:
+        """As `problem`, for a part of a value that is being validated."""
         for check in self.checks[type(value)]:
             problem = check(value)
             if problem is not None:
@@ -133,6 +143,7 @@ class _Compiler:
         self._root = root
         self._location = location
         self._nodes: dict[int, SchemaNode] = {}
+        self._checked: dict[tuple[int, int], str | None] = {}
 
     def compile(self, raw: JsonValue, location: str) -> SchemaNode:
         """The node of ``raw``; one per schema object, so that cycles close."""
@@ -144,7 +155,9 @@ class _Compiler:
                 "object or a boolean: correct the tool's schema."
             )
         if id(raw) not in self._nodes:
-            node = self._nodes[id(raw)] = SchemaNode(_modernise(raw))
+            node = self._nodes[id(raw)] = SchemaNode(
+                _modernise(raw), checked=self._checked
+            )
             self._fill(node, location)
         return self._nodes[id(raw)]
 
@@ -183,7 +196,7 @@ class _Compiler:
         raw = node.schema
 
         def compile_child(child: JsonValue, where: str) -> Check:
-            return self.compile(child, f"{location}.{where}").problem
+            return self.compile(child, f"{location}.{where}").check
 
         common = [*value_checks(raw), *self._combination_checks(node, location)]
         numbers = number_checks(raw)
@@ -208,10 +221,12 @@ class _Compiler:
         one_of = self._compile_all(raw, "oneOf", location)
         node.branches = any_of + one_of
         node.parts = self._compile_all(raw, "allOf", location)
+        checks: list[Check] = [part.check for part in node.parts]
         if "$ref" in raw:
             target = self._resolve(cast("str", raw["$ref"]), location)
-            node.parts += (self.compile(target, location),)
-        checks: list[Check] = [part.problem for part in node.parts]
+            referred = self.compile(target, location)
+            node.parts += (referred,)
+            checks.append(_reference_check(referred, self._checked))
         if any_of:
             checks.append(_any_of_check(any_of))
         if one_of:
@@ -284,9 +299,26 @@ def _modernise(schema: JsonObject) -> JsonObject:
     return modern
 
 
+def _reference_check(
+    target: SchemaNode, checked: dict[tuple[int, int], str | None]
+) -> Check:
+    """Asks once about each part of a value: a schema that refers to itself in several
+    alternatives would else be asked again in each, at every level of the value."""
+
+    def check(value: JsonValue) -> str | None:
+        if not isinstance(value, (dict, list)):
+            return target.check(value)
+        place = (id(target), id(value))
+        if place not in checked:
+            checked[place] = target.check(value)
+        return checked[place]
+
+    return check
+
+
 def _any_of_check(branches: tuple[SchemaNode, ...]) -> Check:
     def check(value: JsonValue) -> str | None:
-        if any(branch.problem(value) is None for branch in branches):
+        if any(branch.check(value) is None for branch in branches):
             return None
         return f": {describe(value)} fits none of {len(branches)} alternatives"
 
@@ -295,7 +327,7 @@ def _any_of_check(branches: tuple[SchemaNode, ...]) -> Check:
 
 def _one_of_check(branches: tuple[SchemaNode, ...]) -> Check:
     def check(value: JsonValue) -> str | None:
-        fits = sum(branch.problem(value) is None for branch in branches)
+        fits = sum(branch.check(value) is None for branch in branches)
         if fits == 1:
             return None
         return f": {describe(value)} fits {fits} alternatives, expected exactly one"
@@ -305,7 +337,7 @@ def _one_of_check(branches: tuple[SchemaNode, ...]) -> Check:
 
 def _not_check(refused: SchemaNode) -> Check:
     def check(value: JsonValue) -> str | None:
-        if refused.problem(value) is not None:
+        if refused.check(value) is not None:
             return None
         return f": {describe(value)} is excluded by `not`"
 
@@ -314,7 +346,7 @@ def _not_check(refused: SchemaNode) -> Check:
 
 def _if_check(test: SchemaNode, then: SchemaNode, otherwise: SchemaNode) -> Check:
     def check(value: JsonValue) -> str | None:
-        return (then if test.problem(value) is None else otherwise).problem(value)
+        return (then if test.check(value) is None else otherwise).check(value)
 
     return check
 
