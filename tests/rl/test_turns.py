@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from tests.rl.toys import make_pivots
 
 from fakes import ScriptedPolicy, make_candidates, make_trajectory
@@ -60,6 +61,16 @@ def test_the_heldout_sample_is_fixed_by_the_seed() -> None:
     assert {len(sample) for sample in samples} == {2}
     assert len(set(samples)) > 1
     assert tuple(ids(turns_of(num_heldout=2).heldout)) == samples[0]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_heldout_sample_is_the_first_of_an_order_that_fit(seed: int) -> None:
+    order = ids(turns_of(seed=seed).heldout)
+
+    assert ids(turns_of(num_heldout=2, seed=seed).heldout) == order[:2]
+    # only "Cid\n" and "Cid\n\nfound Cid\n" fit
+    short = turns_of(num_heldout=2, max_prompt_tokens=20, seed=seed)
+    assert ids(short.heldout) == [each for each in order if each in ("b#0", "b#1")]
 
 
 def test_states_that_are_too_long_to_sample_are_left_out() -> None:

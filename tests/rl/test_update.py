@@ -265,7 +265,7 @@ run(make_parameters(), verifier=verifier, checkpoint_folder=Path(sys.argv[1]))
         (
             UpdateTurns(make_pivots()),
             {"keep": "best", "heldout_turns": 4},
-            "keep is 'best', but there are no validation turns",
+            r"keep is 'best', .* no validation turns within \S+max_prompt_tokens",
         ),
     ],
 )

@@ -1,7 +1,8 @@
 """Which turns an update trains on, mixes in and measures."""
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 
 from pivotrl_pipeline.policies.base import Policy
 from pivotrl_pipeline.records.trajectories import PivotCandidate, Split, Trajectory
@@ -27,7 +28,8 @@ def make_update_turns(
         trajectories: Each trajectory with its candidates.
         pivot_ids: Candidates to train on.
         with_easy_turns: Whether training turns that are no pivots are wanted.
-        num_heldout: Size of the sample of validation turns, pivots or not.
+        num_heldout: Size of the sample of validation turns, pivots or not, where as
+            many are short enough.
         max_prompt_tokens: Longer states, which cannot be sampled, are left out.
         seed: Of the sample.
     """
@@ -43,10 +45,14 @@ def make_update_turns(
                 easy_turns.append((trajectory, candidate))
     random.Random(derive_seed(seed, "held-out turns")).shuffle(validation)
 
-    def render(turns: Sequence[tuple[Trajectory, PivotCandidate]]) -> list[PivotState]:
-        states = [make_pivot_state(policy, *turn) for turn in turns]
-        return [each for each in states if len(each.prompt_ids) <= max_prompt_tokens]
+    def render(
+        turns: Iterable[tuple[Trajectory, PivotCandidate]],
+    ) -> Iterator[PivotState]:
+        states = (make_pivot_state(policy, *turn) for turn in turns)
+        return (each for each in states if len(each.prompt_ids) <= max_prompt_tokens)
 
     return UpdateTurns(
-        render(pivots), render(easy_turns), render(validation[:num_heldout])
+        list(render(pivots)),
+        list(render(easy_turns)),
+        list(islice(render(validation), num_heldout)),
     )

@@ -245,6 +245,7 @@ def _check_turns(turns: UpdateTurns, parameters: RLUpdateParameters) -> None:
         )
     if parameters.keep == "best" and not turns.heldout:
         raise ConfigurationError(
-            "rl_update.keep is 'best', but there are no validation turns to measure "
-            "it on; hold tasks out at ingestion, or set keep to 'last'."
+            "rl_update.keep is 'best', but there are no validation turns within "
+            "rollout_sampling.max_prompt_tokens to measure it on; raise that, hold "
+            "more tasks out at ingestion, or set keep to 'last'."
         )
