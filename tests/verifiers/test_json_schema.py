@@ -217,6 +217,29 @@ def test_defaults_come_from_the_schema_and_through_references() -> None:
     assert node.shape.defaults == {"note": None, "size": 20}
 
 
+def test_default_may_stand_behind_a_reference() -> None:
+    node = compile_schema(
+        {
+            "properties": {
+                "unit": {"$ref": "#/$defs/unit"},
+                "of_all": {"allOf": [{"title": "Unit"}, {"$ref": "#/$defs/unit"}]},
+                "own": {"$ref": "#/$defs/unit", "default": "F"},
+                "note": {"$ref": "#/$defs/note"},
+                "narrowed": {"$ref": "#/$defs/note", "type": "string"},
+                "free": {"$ref": "#/$defs/free"},
+            },
+            "$defs": {
+                "unit": {"type": "string", "default": "C"},
+                "note": {"type": ["string", "null"]},
+                "free": {},
+            },
+        },
+        "tool",
+    )
+
+    assert node.shape.defaults == {"unit": "C", "of_all": "C", "own": "F", "note": None}
+
+
 @pytest.mark.parametrize(
     ("schema", "message"),
     [

@@ -6,7 +6,7 @@ Left out: ``unevaluatedProperties``, ``unevaluatedItems``, ``$dynamicRef`` and r
 references, which raise, and ``format`` as an assertion, which the standard leaves off.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import NoneType
@@ -359,13 +359,22 @@ def _constant_node(*, is_allowed: bool) -> SchemaNode:
 def _declared_defaults(children: Mapping[str, SchemaNode]) -> dict[str, JsonValue]:
     defaults: dict[str, JsonValue] = {}
     for key, child in children.items():
-        if "default" in child.schema:
-            defaults[key] = child.schema["default"]
-        elif child.problem(None) is None and _speaks_of_null(child):
+        schemas = list(_schemas_of(child))
+        declared = [each["default"] for each in schemas if "default" in each]
+        if declared:
+            defaults[key] = declared[0]
+        elif child.problem(None) is None and any(map(_speaks_of_null, schemas)):
             defaults[key] = None
     return defaults
 
 
-def _speaks_of_null(node: SchemaNode) -> bool:
+def _schemas_of(node: SchemaNode) -> Iterator[JsonObject]:
+    """The node's own schema and those that hold as well."""
+    yield node.schema
+    for part in node.parts:
+        yield from _schemas_of(part)
+
+
+def _speaks_of_null(schema: JsonObject) -> bool:
     """False for a schema that allows null only because it says nothing of types."""
-    return bool({"type", "anyOf", "oneOf", "enum", "const"} & node.schema.keys())
+    return bool({"type", "anyOf", "oneOf", "enum", "const"} & schema.keys())
