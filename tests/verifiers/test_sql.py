@@ -207,6 +207,23 @@ def test_demonstrated_query_that_fails_cannot_judge(database: Path) -> None:
     assert (verdict.reward, verdict.reason) == (None, VerdictReason.NOT_JUDGED)
 
 
+@pytest.mark.parametrize(
+    "other", [QUERY, "UPDATE customers SET city = 'Rome' WHERE name = 'Ann'"]
+)
+def test_query_that_finds_nothing_is_no_other_beside_one_that_does(
+    database: Path, other: str
+) -> None:
+    verifier, state = _verifier(database), State((), ())
+    bern, wien = (f"SELECT * FROM customers WHERE city = '{c}'" for c in ("Bern", "W"))
+    demonstrated = _queries(other, bern)
+
+    same = verifier.verify(state, demonstrated, _queries(other, f"{bern};"))
+    another = verifier.verify(state, demonstrated, _queries(other, wien))
+
+    assert same.reward == 1.0
+    assert another.detail == "another query that finds nothing"
+
+
 def test_number_and_tool_of_the_calls_count(database: Path) -> None:
     verifier, state = _verifier(database), State((), ())
     other = Action(tool_calls=(make_tool_call("run_sh", {"query": QUERY}),))

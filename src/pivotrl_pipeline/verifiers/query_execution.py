@@ -29,6 +29,8 @@ class QueryOutcome:
 
     results: tuple[tuple[Row, ...], ...]
     """Rows of each query, in the order of the database."""
+    is_idle: tuple[bool, ...]
+    """For each query: true if it finds nothing and changes nothing."""
     change: str
     """Digest of the database if it was changed, '' if not."""
     error: str
@@ -55,20 +57,18 @@ class QueryRunner:
         try:
             for query in before:
                 self._run_one(connection, query)
-            version = _schema_version(connection)
-            changes = connection.total_changes
+            start = _version(connection)
             results: list[tuple[Row, ...]] = []
+            is_idle: list[bool] = []
             for query in queries:
+                version = _version(connection)
                 rows = self._run_one(connection, query)
                 if isinstance(rows, str):
-                    return QueryOutcome((), "", rows)
+                    return QueryOutcome((), (), "", rows)
                 results.append(rows)
-            is_changed = (
-                connection.total_changes != changes
-                or _schema_version(connection) != version
-            )
-            change = _digest(connection) if is_changed else ""
-            return QueryOutcome(tuple(results), change, "")
+                is_idle.append(not rows and _version(connection) == version)
+            change = _digest(connection) if _version(connection) != start else ""
+            return QueryOutcome(tuple(results), tuple(is_idle), change, "")
         finally:
             connection.close()
 
@@ -136,8 +136,10 @@ def _normalise(value: object) -> object:
     return round(value, 9) if isinstance(value, float) else value
 
 
-def _schema_version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA schema_version").fetchone()[0])
+def _version(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Another one after every change of rows or tables."""
+    schema = connection.execute("PRAGMA schema_version").fetchone()[0]
+    return connection.total_changes, int(schema)
 
 
 def _digest(connection: sqlite3.Connection) -> str:

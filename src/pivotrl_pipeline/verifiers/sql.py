@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from itertools import compress
 from pathlib import Path
 
 from pivotrl_pipeline.errors import VerifierError
@@ -80,10 +81,12 @@ class SQLVerifier:
         if wanted.error:
             detail = f"the demonstrated query fails: {wanted.error}"
             return Verdict(None, VerdictReason.NOT_JUDGED, detail)
-        difference = _difference(expected, wanted, self._run(state, found))
-        if difference is None and not wanted.change and not any(wanted.results):
-            is_same = list(map(_plain_text, expected)) == list(map(_plain_text, found))
-            difference = None if is_same else "another query that finds nothing"
+        outcome = self._run(state, found)
+        difference = _difference(expected, wanted, outcome)
+        if difference is None and (
+            _idle_queries(expected, wanted) != _idle_queries(found, outcome)
+        ):
+            difference = "another query that finds nothing"
         if difference is not None:
             return Verdict(0.0, VerdictReason.RESULT_MISMATCH, difference)
         return Verdict(1.0, VerdictReason.EQUIVALENT)
@@ -127,6 +130,10 @@ def _difference(
         if not _same_rows(left, right, is_ordered=_is_ordered(query)):
             return f"another result: {len(right)} rows, expected {len(left)}"
     return None
+
+
+def _idle_queries(queries: Sequence[str], outcome: QueryOutcome) -> list[str]:
+    return [_plain_text(each) for each in compress(queries, outcome.is_idle)]
 
 
 def _same_rows(left: Sequence[Row], right: Sequence[Row], *, is_ordered: bool) -> bool:
