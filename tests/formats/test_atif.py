@@ -39,7 +39,6 @@ DOCUMENT: dict[str, Any] = {
 def test_atif_observations_become_tool_messages() -> None:
     trajectory = read_atif(DOCUMENT)
 
-    assert trajectory.trajectory_id == "s1"
     assert trajectory.tools == [WEATHER]
     assert [message["role"] for message in trajectory.messages] == [
         "system",
@@ -100,6 +99,17 @@ def test_a_step_of_atif_may_leave_its_parts_out() -> None:
     messages = read_atif({**DOCUMENT, "steps": steps}).messages
 
     assert messages == [{"role": "assistant", "content": "ls"}] * 3
+
+
+def test_a_session_is_no_trajectory_but_one_task() -> None:
+    first, named = read_atif(DOCUMENT), read_atif({**DOCUMENT, "trajectory_id": "t1"})
+    own = read_atif({**DOCUMENT, "extra": {"task_id": "k"}})
+
+    assert first.trajectory_id is None
+    assert first.metadata["session_id"] == "s1"
+    assert named.trajectory_id == "t1"
+    assert [each.task_id for each in (first, named, own)] == ["s1", "s1", "k"]
+    assert [read_atif(write_atif(each)) for each in (first, named)] == [first, named]
 
 
 def _answer(text: str, **fields: object) -> dict[str, object]:

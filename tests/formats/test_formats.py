@@ -199,6 +199,22 @@ def test_text_that_holds_a_tag_is_not_written_as_one() -> None:
         FORMATS["hermes"].write(RawTrajectory(messages))
 
 
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"task_id": 3, "trial": 0}, "task-3-trial-0"),
+        ({"task_id": 3}, None),
+        ({"trial": 0}, None),
+    ],
+)
+def test_a_run_of_tau_bench_is_named_by_task_and_trial(
+    fields: dict[str, int], name: str | None
+) -> None:
+    row = {"traj": [{"role": "assistant", "content": "hi"}], **fields}
+
+    assert _read("tau_bench", row).trajectory_id == name
+
+
 def test_a_run_of_the_responses_api_ends_with_its_output() -> None:
     row = {
         "responses_create_params": {

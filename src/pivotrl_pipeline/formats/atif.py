@@ -1,6 +1,6 @@
 """ATIF, the Agent Trajectory Interchange Format of Harbor, versions 1.0 to 1.7.
 
-    {"schema_version": "ATIF-v1.7", "session_id": "…", "agent": {"name": "…", …},
+    {"schema_version": "ATIF-v1.7", "trajectory_id": "…", "agent": {"name": "…", …},
      "steps": [
        {"step_id": 1, "source": "user", "message": "…"},
        {"step_id": 2, "source": "agent", "message": "…", "tool_calls": […],
@@ -10,7 +10,9 @@ A step of the agent holds its calls and what came of them; here the results are 
 messages behind it. Results that name no call are the environment's own words and
 become a user message, which is how such harnesses show them to the model. Steps that
 were copied from another trajectory, and those that no model took (``llm_call_count``
-of 0), belong to the states of later turns but are no candidates themselves.
+of 0), belong to the states of later turns but are no candidates themselves. Documents
+of one session may continue each other: it is no id of theirs, but where they name no
+task it is their task, so that they stay on one side of the split.
 
 Source: github.com/laude-institute/harbor, RFC 0001.
 """
@@ -33,11 +35,11 @@ from pivotrl_pipeline.records.messages import JsonObject, JsonValue
 VERSION = "ATIF-v1.7"
 _ROLES = {"system": "system", "user": "user", "agent": "assistant"}
 _SOURCES = {role: source for source, role in _ROLES.items()}
-_ID_KEYS = ("trajectory_id", "session_id")
 _OWN_KEYS = ("task_id", "domain", "success")
 """Ours; ATIF has no place for them but ``extra``."""
 _ATIF_KEYS = (
     "agent",
+    "session_id",
     "notes",
     "final_metrics",
     "continued_trajectory_ref",
@@ -66,12 +68,12 @@ def read_atif(row: JsonObject) -> RawTrajectory:
     definitions = agent.get("tool_definitions") if isinstance(agent, dict) else None
     extra = row.get("extra")
     fields = {**extra, **row} if isinstance(extra, dict) else row
-    used = (*_ID_KEYS, *_OWN_KEYS, "steps", "schema_version", "extra")
+    used = ("trajectory_id", *_OWN_KEYS, "steps", "schema_version", "extra")
     return RawTrajectory(
         messages=normalise_messages(messages),
         tools=read_tools(definitions, "agent.tool_definitions"),
-        trajectory_id=read_identifier(row, _ID_KEYS),
-        task_id=read_identifier(fields, ("task_id",)),
+        trajectory_id=read_identifier(row, ("trajectory_id",)),
+        task_id=read_identifier(fields, ("task_id", "session_id")),
         domain=read_identifier(fields, ("domain",)),
         success=read_success(fields),
         metadata=collect_metadata(fields, used),
@@ -97,7 +99,7 @@ def write_atif(trajectory: RawTrajectory) -> JsonObject:
         "steps": _write_steps(trajectory.messages, trajectory.excluded_turns),
     }
     if trajectory.trajectory_id is not None:
-        row["session_id"] = trajectory.trajectory_id
+        row["trajectory_id"] = trajectory.trajectory_id
     row.update({key: metadata[key] for key in _ATIF_KEYS[1:] if key in metadata})
     extra = {key: metadata[key] for key in metadata if key not in _ATIF_KEYS}
     own = (trajectory.task_id, trajectory.domain, trajectory.success)

@@ -2,7 +2,9 @@
 
     {"task_id": 3, "trial": 0, "reward": 1.0, "info": {…}, "traj": [{"role": …}, …]}
 
-The files carry no tool schemas; they are given beside (`raw_tools`).
+The files carry no tool schemas; they are given beside (`raw_tools`). A run is named by
+its task and trial, which are numbers in its file: of several files, ingest one at a
+time, or leave ``trial`` out and the ids are made from the content.
 
 Source: github.com/sierra-research/tau-bench, ``historical_trajectories/``.
 """
@@ -20,16 +22,17 @@ from pivotrl_pipeline.records.messages import JsonObject, JsonValue
 
 
 def read_tau_bench(row: JsonObject) -> RawTrajectory:
-    """The trajectory of one run; tasks are named by their number in the file.
+    """The trajectory of one run; its task is named by its number in the file.
 
     Raises:
         TrajectoryError: If the row holds no conversation.
     """
     task_id = read_identifier(row, ("task_id",))
     trial = read_identifier(row, ("trial",))
+    is_named = task_id is not None and trial is not None
     return RawTrajectory(
         messages=normalise_messages(row.get("traj")),
-        trajectory_id=None if task_id is None else f"task-{task_id}-trial-{trial}",
+        trajectory_id=f"task-{task_id}-trial-{trial}" if is_named else None,
         task_id=task_id,
         domain="tau_bench",
         success=read_success(row),

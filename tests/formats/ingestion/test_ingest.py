@@ -178,6 +178,18 @@ def test_a_repeated_row_is_left_out_and_a_reused_id_is_refused() -> None:
     )
 
 
+def test_ids_that_are_left_out_as_advised_no_longer_clash() -> None:
+    runs = [{"task_id": 0, "trial": 0, "traj": _row(text)["messages"]} for text in "ab"]
+    unnamed = [{key: run[key] for key in ("task_id", "traj")} for run in runs]
+
+    clashing = _ingest(runs, format="tau_bench").rejected_trajectories
+    result = _ingest(unnamed, format="tau_bench")
+
+    assert "leave them out of the rows (trial in those" in clashing["detail"][0]
+    assert result.trajectories["trajectory_id"].is_unique
+    assert len(result.trajectories) == 2
+
+
 def test_a_contested_state_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     rows = [_row("a", id="x"), _row("b", id="y"), _row("b", id="z")]
 

@@ -62,8 +62,9 @@ class DuplicateFinder:
             return (
                 RejectionReason.DUPLICATE_ID,
                 f"trajectory_id {row.trajectory_id!r} is that of {address}, whose "
-                f"messages differ; ids must be unique: rename one, or drop the ids "
-                f"and they are made from the content.",
+                f"messages or tools differ; ids must be unique: change one, or leave "
+                f"them out of the rows (trial in those of tau-bench) and they are made "
+                f"from the content.",
             )
         self._rows_by_id[row.trajectory_id] = (row.digest, row.row.address)
         first_id = self._ids_by_digest.setdefault(row.digest, row.trajectory_id)
