@@ -139,6 +139,30 @@ def test_unwanted_rows_do_not_count_as_faulty() -> None:
     assert result.rejected_trajectories["reason"].tolist() == ["not_successful"] * 3
 
 
+@pytest.mark.parametrize("format_name", ["nemo_gym_pivots", "detect"])
+def test_rows_are_counted_as_they_come_in_even_where_they_are_joined(
+    format_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    question = {"role": "user", "content": "hi"}
+    answer = {"role": "assistant", "content": "hello"}
+    rows: list[dict[str, object]] = [
+        {
+            "responses_create_params": {"input": [question, answer] * n + [question]},
+            "expected_action": {"type": "message", "content": "hello"},
+        }
+        for n in range(19)
+    ]
+    rows.append({**rows[0], "expected_action": {"type": "unknown"}})
+
+    # 1 of 20 rows is faulty, which is 5 %
+    with caplog.at_level(logging.INFO):
+        result = _ingest(rows, format=format_name, max_rejected_rate=0.05)
+
+    assert len(result.trajectories) == 1
+    assert "1 trajectories with 19 assistant turns from 20 rows" in caplog.text
+    assert "1 of 20 rows were left out (5.0%)" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [([], "none of 0 rows"), ([{"messages": []}], "none of 1 rows")],

@@ -71,7 +71,7 @@ def ingest_trajectories(
 
     Raises:
         TrajectoryError: If no row became a trajectory, or more than
-            ``max_rejected_rate`` of the rows are faulty.
+            ``max_rejected_rate`` of the rows, joined or not, are faulty.
         ConfigurationError: If the format or the input is of no known kind.
     """
     tools = to_tools(read_tools(raw_tools, "raw_tools"))
@@ -85,10 +85,8 @@ def ingest_trajectories(
     with TemporaryDirectory() as folder:
         for batch in convert_batches(joined, convert, Path(folder)):
             collected.add(batch)
-        _check_rejected(
-            collected.rejected, collected.num_rows, settings.max_rejected_rate
-        )
-        return _finish(collected, format_.name)
+        _check_rejected(collected, rows.num_rows, settings.max_rejected_rate)
+        return _finish(collected, rows.num_rows, format_.name)
 
 
 class _Collected:
@@ -100,10 +98,6 @@ class _Collected:
         self.rejected: list[RejectedRow] = []
         self.unoffered_calls: list[int] = []
         self.duplicates = DuplicateFinder()
-
-    @property
-    def num_rows(self) -> int:
-        return self.trajectories.num_rows + len(self.rejected)
 
     def add(self, batch: ConvertedBatch) -> None:
         """Takes a batch, without the rows whose id is taken."""
@@ -141,14 +135,14 @@ def _resolve_format(rows: RowSource, name: str) -> Format:
 
 
 def _check_rejected(
-    rejected: Sequence[RejectedRow], num_rows: int, max_rejected_rate: float
+    collected: _Collected, num_rows: int, max_rejected_rate: float
 ) -> None:
-    faulty = [row for row in rejected if row.reason not in FILTERS]
-    if num_rows == len(rejected):
+    if not collected.trajectories.num_rows:
         raise TrajectoryError(
             f"none of {num_rows:,} rows of raw_trajectories became a trajectory; "
-            f"expected at least one.\n{render_reasons(rejected)}"
+            f"expected at least one.\n{render_reasons(collected.rejected)}"
         )
+    faulty = [row for row in collected.rejected if row.reason not in FILTERS]
     if len(faulty) > max_rejected_rate * num_rows:
         raise TrajectoryError(
             f"{len(faulty):,} of {num_rows:,} rows of raw_trajectories are faulty "
@@ -158,7 +152,7 @@ def _check_rejected(
         )
 
 
-def _finish(collected: _Collected, format_name: str) -> IngestedTables:
+def _finish(collected: _Collected, num_rows: int, format_name: str) -> IngestedTables:
     trajectories = collected.trajectories.to_frame()
     candidates = collected.pivot_candidates.to_frame()
     states = collected.duplicates.find_repeated_states()
@@ -167,7 +161,7 @@ def _finish(collected: _Collected, format_name: str) -> IngestedTables:
     )
     lines = [
         render_counts(
-            num_rows=collected.num_rows,
+            num_rows=num_rows,
             num_trajectories=len(trajectories),
             num_candidates=len(candidates),
             format_name=format_name,
@@ -176,7 +170,7 @@ def _finish(collected: _Collected, format_name: str) -> IngestedTables:
         *render_unoffered(
             sum(collected.unoffered_calls), len(collected.unoffered_calls)
         ),
-        *render_rejected(collected.rejected, collected.num_rows),
+        *render_rejected(collected.rejected, num_rows),
     ]
     for line in lines:
         logger.info(line)

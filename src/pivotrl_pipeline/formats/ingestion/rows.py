@@ -33,6 +33,8 @@ class RowSource:
                 split or partition, whose values may be functions that load them.
         """
         self._data = list(data) if isinstance(data, Iterator) else data
+        self.num_rows = 0
+        """Rows that the longest pass so far has come to."""
 
     def __iter__(self) -> Iterator[RawRow]:
         """The rows in order.
@@ -40,6 +42,11 @@ class RowSource:
         Raises:
             ConfigurationError: If the data is of none of these kinds.
         """
+        for count, row in enumerate(self._iterate(), start=1):
+            self.num_rows = max(self.num_rows, count)
+            yield row
+
+    def _iterate(self) -> Iterator[RawRow]:
         if isinstance(self._data, Mapping):
             for name, part in self._data.items():
                 yield from _number(part() if callable(part) else part, str(name))
