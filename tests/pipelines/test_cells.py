@@ -5,8 +5,10 @@ import pickle
 import typing
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kedro.config import OmegaConfigLoader
 from kedro.pipeline import Node
 from pydantic import ValidationError
 
@@ -161,6 +163,41 @@ def test_the_environment_of_the_run_stands_in_place_of_local(
 
 
 @pytest.mark.parametrize(
+    "file",
+    [
+        "parameters_compare.yaml",
+        "parameters.json",
+        "parameters/compare.yml",
+        "parameters_mine/deep/compare.yml",
+        "mine/parameters.yml",
+        "mine/compare.yml",
+        ".hidden/parameters.yml",
+        "parameters/.hidden.yml",
+    ],
+)
+def test_a_grid_is_read_from_the_files_that_kedro_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    rest = "judged_on: tasks, verifiers: [a], strategies: [all], settings: {}"
+    write_grid(tmp_path / "base", f"ablate: {{seeds: [0], {rest}}}")
+    written = tmp_path / "mine" / file
+    written.parent.mkdir(parents=True)
+    written.write_text('{"sft": {}, "ablate": {"seeds": [1, 2]}}')
+    loader = OmegaConfigLoader(
+        str(tmp_path),
+        base_env="base",
+        default_run_env="mine",
+        merge_strategy={"parameters": "soft"},
+    )
+    monkeypatch.setattr(cells, "_run_folders", (tmp_path / "base", tmp_path / "mine"))
+
+    grid = read_grid("ablate", AblateParameters)
+
+    assert grid is not None
+    assert list(grid.seeds) == loader["parameters"]["ablate"]["seeds"]
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (
@@ -191,6 +228,32 @@ def test_outside_a_project_there_is_no_grid(
     monkeypatch.chdir(tmp_path)
 
     assert read_grid("compare", CompareParameters) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": [0, 1, 0]}, "seeds\n.*0 is listed more than once"),
+        ({"verifiers": ["a", "a"]}, "verifiers\n.*'a' is listed more than once"),
+        ({"strategies": ["all", "all"]}, "strategies\n.*'all' is listed more than"),
+    ],
+)
+def test_no_training_is_listed_twice(changes: dict[str, Any], message: str) -> None:
+    grid = {
+        "seeds": [0],
+        "judged_on": "tasks",
+        "verifiers": ["a"],
+        "strategies": ["all"],
+        "settings": {},
+    }
+
+    with pytest.raises(ValidationError, match=message):
+        AblateParameters.model_validate(grid | changes)
+
+
+def test_seeds_of_a_comparison_are_distinct() -> None:
+    with pytest.raises(ValidationError, match="0 is listed more than once"):
+        CompareParameters.model_validate({**GRID, "seeds": [0, 0]})
 
 
 def test_methods_must_be_tuned_alike() -> None:

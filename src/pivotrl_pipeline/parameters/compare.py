@@ -1,8 +1,8 @@
 """Parameters of the `compare` and `ablate` pipelines: which cells there are."""
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pivotrl_pipeline.errors import ConfigurationError
 from pivotrl_pipeline.parameters.base import FrozenParameters, check_keys
@@ -10,6 +10,23 @@ from pivotrl_pipeline.parameters.e2e import E2EParameters
 from pivotrl_pipeline.parameters.rl_update import RLUpdateParameters
 from pivotrl_pipeline.parameters.sft import SFTParameters
 
+T = TypeVar("T")
+
+
+def _check_distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    repeated = [each for each in dict.fromkeys(values) if values.count(each) > 1]
+    if repeated:
+        raise ConfigurationError(
+            f"{repeated[0]!r} is listed more than once, and a training has the same "
+            f"name and result each time; list it once."
+        )
+    return values
+
+
+Distinct: TypeAlias = Annotated[
+    tuple[T, ...], Field(min_length=1), AfterValidator(_check_distinct)
+]
+"""One or more values, each of them once."""
 Trainer: TypeAlias = Literal["sft", "rl_update", "e2e"]
 JudgedOn: TypeAlias = Literal["tasks", "turns"]
 """What in-domain figures are: `tasks`, success in the environment that the trajectories
@@ -63,7 +80,7 @@ class MethodParameters(FrozenParameters):
 class CompareParameters(FrozenParameters):
     """Methods side by side."""
 
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: Distinct[int]
     """Each cell is trained once per seed."""
     judged_on: JudgedOn
     """With `turns`, half of the held-out tasks say which variant is best and the other
@@ -114,13 +131,13 @@ class CompareParameters(FrozenParameters):
 class AblateParameters(FrozenParameters):
     """Verifiers crossed with selections."""
 
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: Distinct[int]
     """Each cell is trained once per seed."""
     judged_on: JudgedOn
     """With `turns`, half of the held-out tasks is reported on and never looked at."""
-    verifiers: tuple[str, ...] = Field(min_length=1)
+    verifiers: Distinct[str]
     """Names in `variance_computation.verifiers`."""
-    strategies: tuple[Literal["all", "mixed", "low_mean"], ...] = Field(min_length=1)
+    strategies: Distinct[Literal["all", "mixed", "low_mean"]]
     """Of selection."""
     settings: Settings
     """Of the update in every cell."""

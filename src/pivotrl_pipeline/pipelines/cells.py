@@ -8,6 +8,7 @@ computed once; a new cell costs only itself.
 
 import inspect
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial, update_wrapper
@@ -81,9 +82,11 @@ def read_grid(name: str, model: type[M]) -> M | None:
     texts = {
         file: file.read_text()
         for folder in folders
-        for file in sorted(folder.glob("parameters*.yml"))
+        for file in _find_parameter_files(folder)
     }
-    listed = {file: text for file, text in texts.items() if f"\n{name}:" in f"\n{text}"}
+    # Files that cannot list the grid are not parsed: every command comes by here.
+    key = re.compile(rf"(?:^|[{{,])\s*[\"']?{re.escape(name)}[\"']?\s*:", re.MULTILINE)
+    listed = {file: text for file, text in texts.items() if key.search(text)}
     where = ", ".join(map(_shown, listed)) or _shown(folders[0] / "parameters*.yml")
     try:
         merged = OmegaConf.merge({}, *map(OmegaConf.create, listed.values()))
@@ -97,6 +100,22 @@ def read_grid(name: str, model: type[M]) -> M | None:
             f"{where}: the grid {name!r} cannot be read ({error}); expected `{name}:` "
             f"with the parameters of {model.__name__}."
         ) from error
+
+
+def _find_parameter_files(folder: Path) -> list[Path]:
+    """What Kedro takes: ``parameters*``, ``parameters*/**``, ``**/parameters*``.
+
+    Hidden files and those in hidden folders are none.
+    """
+    return [
+        file
+        for file in sorted(folder.rglob("*"))
+        for parts in [file.relative_to(folder).parts]
+        if file.suffix in {".yml", ".yaml", ".json"}
+        and any(each.startswith("parameters") for each in (parts[0], parts[-1]))
+        and not any(each.startswith(".") for each in parts)
+        and file.is_file()
+    ]
 
 
 def _project_folders() -> tuple[Path, ...]:
