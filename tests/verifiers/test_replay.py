@@ -143,6 +143,33 @@ def test_two_look_ups_that_find_nothing_are_not_the_same() -> None:
     assert VERIFIER.verify(state, broken, _calls(("list_orders", {}))).reward == 0.0
 
 
+def test_look_up_that_finds_nothing_counts_beside_one_that_finds_something() -> None:
+    state, unique = _customer_with_a_name_of_her_own()
+    found = ("find_customer", {"name": unique.name})
+    nobody = ("find_customer", {"name": "Nobody"})
+    noone = ("find_customer", {"name": "Noone"})
+    by_mail = ("find_customer", {"email": unique.email})
+
+    assert VERIFIER.verify(
+        state, _calls(found, nobody), _calls(nobody, by_mail)
+    ) == Verdict(1.0, VerdictReason.EQUIVALENT)
+    assert VERIFIER.verify(
+        state, _calls(found, nobody), _calls(found, noone)
+    ).detail == ("another call that is told nothing")
+
+
+def test_look_up_that_finds_nothing_counts_beside_an_effect() -> None:
+    state, demonstrated = _first_turn_with("place_order")
+    effect = ("place_order", demonstrated.tool_calls[0].arguments or {})
+    nobody = ("find_customer", {"name": "Nobody"})
+    noone = ("find_customer", {"name": "Noone"})
+    both = _calls(effect, nobody)
+
+    assert VERIFIER.verify(state, both, both).reward == 1.0
+    assert VERIFIER.verify(state, both, _calls(nobody, effect)).reward == 1.0
+    assert VERIFIER.verify(state, both, _calls(effect, noone)).reward == 0.0
+
+
 def test_final_message_is_judged_by_the_task() -> None:
     state, demonstrated = next(
         turn for turn in TURNS if not turn[1].tool_calls and "placed" in str(turn[1])

@@ -40,8 +40,9 @@ class _Outcome:
     """What the world answered, as JSON where it is JSON; the order of answers is that
     of the calls and means nothing."""
     is_success: bool
-    is_silent: bool
-    """True if nothing changed and every answer is empty or an error."""
+    idle_calls: Counter[object]
+    """The calls that changed nothing and were told nothing, by name and arguments: two
+    look-ups that both find nothing are not the same look-up."""
 
 
 class ReplayVerifier:
@@ -82,15 +83,11 @@ class ReplayVerifier:
         refusal = self._refuse(state, demonstrated_action, action)
         if refusal is not None:
             return refusal
-        is_message = action.action_type is ActionType.MESSAGE
         expected = self._demonstrated_outcome(state, demonstrated_action)
-        if is_message and not expected.is_success:
+        if action.action_type is ActionType.MESSAGE and not expected.is_success:
             detail = "the demonstrated message does not complete the task"
             return Verdict(None, VerdictReason.NOT_JUDGED, detail)
         difference = _difference(expected, self._outcome(state, action))
-        if difference is None and expected.is_silent and not is_message:
-            # Two look-ups that both find nothing are not the same look-up.
-            difference = _difference_of_calls(demonstrated_action, action)
         if difference is not None:
             return Verdict(0.0, VerdictReason.OUTCOME_MISMATCH, difference)
         return Verdict(1.0, VerdictReason.EQUIVALENT)
@@ -131,21 +128,37 @@ class ReplayVerifier:
         return outcome
 
     def _outcome(self, state: State, action: Action) -> _Outcome:
+        episode = self._play_again(state)
+        num_before = len(episode.messages)
+        episode.act(action)
+        answers = _answers(episode, num_before)
+        is_told = sum(map(_is_telling, answers)) >= len(action.tool_calls)
+        return _Outcome(
+            episode.state_digest(),
+            Counter(map(_read_answer, answers)),
+            episode.success,
+            Counter() if is_told else self._idle_calls(state, action),
+        )
+
+    def _idle_calls(self, state: State, action: Action) -> Counter[object]:
+        """Plays the calls one by one, to see what each of them changes."""
+        episode = self._play_again(state)
+        idle: Counter[object] = Counter()
+        for call in action.tool_calls:
+            num_before, digest = len(episode.messages), episode.state_digest()
+            episode.act(Action(tool_calls=(call,)))
+            is_told = any(map(_is_telling, _answers(episode, num_before)))
+            if not is_told and episode.state_digest() == digest:
+                idle[call.name, identity_key(call.arguments)] += 1
+        return idle
+
+    def _play_again(self, state: State) -> Episode:
         episode = self._open(state.metadata)
         for message in state.prefix:
             if message.role is Role.ASSISTANT:
                 episode.act(Action.from_message(message))
         _check_answers(state.prefix, episode.messages)
-        num_before, digest_before = len(episode.messages), episode.state_digest()
-        episode.act(action)
-        digest = episode.state_digest()
-        answers = [each for each in episode.messages[num_before:] if _is_answer(each)]
-        return _Outcome(
-            digest,
-            Counter(map(_read_answer, answers)),
-            episode.success,
-            digest == digest_before and not any(map(_is_telling, answers)),
-        )
+        return episode
 
 
 def _is_echo(state: State, text: str) -> bool:
@@ -164,15 +177,9 @@ def _difference(expected: _Outcome, found: _Outcome) -> str | None:
         return "another answer of the world"
     if expected.is_success and not found.is_success:
         return "does not complete the task"
+    if expected.idle_calls != found.idle_calls:
+        return "another call that is told nothing"
     return None
-
-
-def _difference_of_calls(demonstrated_action: Action, action: Action) -> str | None:
-    left, right = (
-        Counter((call.name, identity_key(call.arguments)) for call in each.tool_calls)
-        for each in (demonstrated_action, action)
-    )
-    return None if left == right else "another call that is told nothing"
 
 
 def _check_answers(
@@ -189,6 +196,10 @@ def _check_answers(
         "needs the environment and the task that the trajectory was recorded with: "
         "correct its metadata or judge it with another verifier."
     )
+
+
+def _answers(episode: Episode, num_before: int) -> list[Message]:
+    return [each for each in episode.messages[num_before:] if _is_answer(each)]
 
 
 def _is_answer(message: Message) -> bool:
