@@ -10,39 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.formats.ingestion.ingesting import ingest, make_row, make_settings
 
 from pivotrl_pipeline.errors import ConfigurationError, PolicyError, TrajectoryError
 from pivotrl_pipeline.formats.base import RawRow
 from pivotrl_pipeline.formats.ingestion import batches
-from pivotrl_pipeline.formats.ingestion.conversion import IngestionSettings
-from pivotrl_pipeline.formats.ingestion.ingest import (
-    IngestedTables,
-    ingest_trajectories,
-)
+from pivotrl_pipeline.formats.ingestion.ingest import ingest_trajectories
 from pivotrl_pipeline.formats.ingestion.prompt_lengths import measure_prompts
 from pivotrl_pipeline.records import tables
 from pivotrl_pipeline.records.messages import dump_json
-
-
-def _settings(**changes: object) -> IngestionSettings:
-    values: dict[str, Any] = {
-        "format": "openai",
-        "only_successful": False,
-        "validation_rate": 0.5,
-        "seed": 0,
-        "max_rejected_rate": 0.5,
-    }
-    return IngestionSettings(**(values | changes))
-
-
-def _row(answer: str = "hello", **fields: object) -> dict[str, object]:
-    question = {"role": "user", "content": "hi"}
-    turn = {"role": "assistant", "content": answer}
-    return {"messages": [question, turn], **fields}
-
-
-def _ingest(rows: object, **changes: object) -> IngestedTables:
-    return ingest_trajectories(rows, [], _settings(**changes))
 
 
 def test_every_assistant_turn_is_a_candidate_named_by_its_place() -> None:
@@ -59,7 +35,7 @@ def test_every_assistant_turn_is_a_candidate_named_by_its_place() -> None:
         {"role": "assistant", "content": "done"},
     ]
 
-    result = _ingest([{"trajectory_id": "run", "messages": messages}])
+    result = ingest([{"trajectory_id": "run", "messages": messages}])
 
     candidates = result.pivot_candidates
     assert candidates["candidate_id"].tolist() == ["run#0", "run#1"]
@@ -77,7 +53,7 @@ def test_a_copied_step_of_atif_is_no_candidate() -> None:
     ]
     row = {"schema_version": "ATIF-v1.7", "trajectory_id": "run", "steps": steps}
 
-    result = _ingest([row], format="atif")
+    result = ingest([row], format="atif")
 
     assert result.pivot_candidates["candidate_id"].tolist() == ["run#1"]
     assert result.pivot_candidates["turn_index"].tolist() == [1]
@@ -86,9 +62,9 @@ def test_a_copied_step_of_atif_is_no_candidate() -> None:
 
 
 def test_all_tables_satisfy_their_schemas() -> None:
-    rows = [_row(success=True), _row(answer="bye"), {"messages": []}]
+    rows = [make_row(success=True), make_row(answer="bye"), {"messages": []}]
 
-    result = _ingest(rows)
+    result = ingest(rows)
 
     tables.Trajectories.validate(result.trajectories, lazy=True)
     tables.PivotCandidates.validate(result.pivot_candidates, lazy=True)
@@ -97,7 +73,7 @@ def test_all_tables_satisfy_their_schemas() -> None:
 
 
 def test_no_rejected_row_gives_an_empty_table_of_the_same_types() -> None:
-    result = _ingest([_row()])
+    result = ingest([make_row()])
 
     rejected = tables.RejectedTrajectories.validate(
         result.rejected_trajectories, lazy=True
@@ -107,11 +83,11 @@ def test_no_rejected_row_gives_an_empty_table_of_the_same_types() -> None:
 
 def test_a_refused_row_has_its_address_and_reason() -> None:
     rows = [
-        RawRow("runs.jsonl", 1, "line", json.dumps(_row())),
+        RawRow("runs.jsonl", 1, "line", json.dumps(make_row())),
         RawRow("runs.jsonl", 2, "line", b'{"messages": ['),
     ]
 
-    rejected = _ingest(rows).rejected_trajectories
+    rejected = ingest(rows).rejected_trajectories
 
     assert rejected["source_row"].tolist() == [2]
     assert rejected["reason"].tolist() == ["malformed_line"]
@@ -119,10 +95,10 @@ def test_a_refused_row_has_its_address_and_reason() -> None:
 
 
 def test_too_many_faulty_rows_end_the_run_with_a_table_of_reasons() -> None:
-    rows = [_row(), {"messages": []}, {"messages": 1}, {"messages": []}]
+    rows = [make_row(), {"messages": []}, {"messages": 1}, {"messages": []}]
 
     with pytest.raises(TrajectoryError) as caught:
-        _ingest(rows, max_rejected_rate=0.5)
+        ingest(rows, max_rejected_rate=0.5)
 
     # 3 of 4 rows are faulty
     assert "3 of 4 rows of raw_trajectories are faulty (75.0%)" in str(caught.value)
@@ -131,9 +107,14 @@ def test_too_many_faulty_rows_end_the_run_with_a_table_of_reasons() -> None:
 
 
 def test_unwanted_rows_do_not_count_as_faulty() -> None:
-    rows = [_row(success=True), _row(success=False), _row(success=False), _row()]
+    rows = [
+        make_row(success=True),
+        make_row(success=False),
+        make_row(success=False),
+        make_row(),
+    ]
 
-    result = _ingest(rows, only_successful=True, max_rejected_rate=0.0)
+    result = ingest(rows, only_successful=True, max_rejected_rate=0.0)
 
     assert len(result.trajectories) == 1
     assert result.rejected_trajectories["reason"].tolist() == ["not_successful"] * 3
@@ -156,7 +137,7 @@ def test_rows_are_counted_as_they_come_in_even_where_they_are_joined(
 
     # 1 of 20 rows is faulty, which is 5 %
     with caplog.at_level(logging.INFO):
-        result = _ingest(rows, format=format_name, max_rejected_rate=0.05)
+        result = ingest(rows, format=format_name, max_rejected_rate=0.05)
 
     assert len(result.trajectories) == 1
     assert "1 trajectories with 19 assistant turns from 20 rows" in caplog.text
@@ -169,110 +150,18 @@ def test_rows_are_counted_as_they_come_in_even_where_they_are_joined(
 )
 def test_nothing_left_is_an_error(rows: list[object], message: str) -> None:
     with pytest.raises(TrajectoryError, match=message):
-        _ingest(rows, max_rejected_rate=1.0)
+        ingest(rows, max_rejected_rate=1.0)
 
 
 def test_ids_are_made_from_the_content() -> None:
-    first = _ingest([_row("a"), _row("b")]).trajectories["trajectory_id"]
-    second = _ingest([_row("b"), _row("c"), _row("a")]).trajectories["trajectory_id"]
+    first = ingest([make_row("a"), make_row("b")]).trajectories["trajectory_id"]
+    second = ingest([make_row("b"), make_row("c"), make_row("a")]).trajectories[
+        "trajectory_id"
+    ]
 
     assert first[0] == second[2]
     assert first[1] == second[0]
     assert len({*first, *second}) == 3
-
-
-def test_a_repeated_row_is_left_out_and_a_reused_id_is_refused() -> None:
-    rows = [
-        _row("a", id="x"),
-        _row("a", id="x"),
-        _row("b", id="x"),
-        _row("a", id="y"),
-    ]
-
-    result = _ingest(rows)
-
-    assert result.trajectories["trajectory_id"].tolist() == ["x", "y"]
-    assert result.rejected_trajectories["reason"].tolist() == [
-        "duplicate_trajectory",
-        "duplicate_id",
-    ]
-    assert (
-        "is that of raw_trajectories, row 1"
-        in (result.rejected_trajectories["detail"][1])
-    )
-
-
-def test_ids_that_are_left_out_as_advised_no_longer_clash() -> None:
-    runs = [{"task_id": 0, "trial": 0, "traj": _row(text)["messages"]} for text in "ab"]
-    unnamed = [{key: run[key] for key in ("task_id", "traj")} for run in runs]
-
-    clashing = _ingest(runs, format="tau_bench").rejected_trajectories
-    result = _ingest(unnamed, format="tau_bench")
-
-    assert "leave them out of the rows (trial in those" in clashing["detail"][0]
-    assert result.trajectories["trajectory_id"].is_unique
-    assert len(result.trajectories) == 2
-
-
-def test_a_contested_state_is_reported(caplog: pytest.LogCaptureFixture) -> None:
-    rows = [_row("a", id="x"), _row("b", id="y"), _row("b", id="z")]
-
-    with caplog.at_level(logging.INFO):
-        _ingest(rows)
-
-    # one state (the question) at three turns; y and z also repeat each other
-    assert "1 of 1 states occur at more than one turn." in caplog.text
-    assert "1 states have different demonstrated actions" in caplog.text
-    assert "x#0 and y#0" in caplog.text
-    assert "1 trajectories repeat another under an id of their own." in caplog.text
-    assert "They are listed in the table `duplicates`." in caplog.text
-
-
-def test_what_comes_more_than_once_is_a_table() -> None:
-    other = {"messages": [{"role": "user", "content": "bye"}, _row("a")["messages"][1]]}
-    rows = [
-        other | {"id": "v"},
-        _row("a", id="w"),
-        _row("a", id="x"),
-        _row("b", id="y"),
-        other | {"id": "z"},
-        _row("c", id="single", tools=[]),
-    ]
-
-    duplicates = tables.Duplicates.validate(_ingest(rows).duplicates, lazy=True)
-
-    # the question hi is asked of w, x, y and single, which answer a, a, b and c
-    assert duplicates.values.tolist() == [
-        ["trajectory", "w", "x", 2, pd.NA],
-        ["trajectory", "v", "z", 2, pd.NA],
-        ["state", "w#0", "y#0", 4, 3],
-        ["state", "v#0", "z#0", 2, 1],
-    ]
-
-
-def test_nothing_twice_gives_an_empty_table_of_the_same_types() -> None:
-    duplicates = _ingest([_row()]).duplicates
-
-    assert len(tables.Duplicates.validate(duplicates, lazy=True)) == 0
-
-
-def test_call_ids_do_not_tell_states_apart(caplog: pytest.LogCaptureFixture) -> None:
-    def row(call_id: str, answer: str) -> dict[str, object]:
-        function = {"name": "look_up", "arguments": "{}"}
-        call = {"id": call_id, "type": "function", "function": function}
-        return {
-            "messages": [
-                {"role": "assistant", "content": None, "tool_calls": [call]},
-                {"role": "tool", "content": "found", "tool_call_id": call_id},
-                {"role": "assistant", "content": answer},
-            ]
-        }
-
-    with caplog.at_level(logging.INFO):
-        _ingest([row("c1", "a"), row("c2", "b")])
-
-    assert "2 of 2 states occur at more than one turn." in caplog.text
-    assert "1 states have different demonstrated actions" in caplog.text
 
 
 def test_calls_of_unlisted_tools_are_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -281,7 +170,7 @@ def test_calls_of_unlisted_tools_are_told(caplog: pytest.LogCaptureFixture) -> N
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
 
     with caplog.at_level(logging.INFO):
-        _ingest([{"messages": [message]}])
+        ingest([{"messages": [message]}])
 
     assert "1 calls in 1 trajectories use a tool that the trajectory does not" in (
         caplog.text
@@ -292,9 +181,9 @@ def test_tools_of_the_row_win_over_those_beside() -> None:
     def tool(name: str) -> dict[str, Any]:
         return {"type": "function", "function": {"name": name, "parameters": {}}}
 
-    rows = [_row("a", tools=[tool("own")]), _row("b")]
+    rows = [make_row("a", tools=[tool("own")]), make_row("b")]
 
-    result = ingest_trajectories(rows, [tool("beside")], _settings())
+    result = ingest_trajectories(rows, [tool("beside")], make_settings())
 
     names = [
         json.loads(text)[0]["function"]["name"] for text in result.trajectories["tools"]
@@ -308,9 +197,9 @@ def test_tools_that_only_seem_equal_are_written_as_they_are() -> None:
         return {"type": "function", "function": {"name": "f", "parameters": parameters}}
 
     defaults = [1, 1.0, True, None, 2**70, "1", "\U0001f600", 1]
-    rows = [_row(str(n), tools=[tool(value)]) for n, value in enumerate(defaults)]
+    rows = [make_row(str(n), tools=[tool(value)]) for n, value in enumerate(defaults)]
 
-    texts = _ingest(rows).trajectories["tools"].tolist()
+    texts = ingest(rows).trajectories["tools"].tolist()
 
     assert texts == [dump_json([tool(value)]) for value in defaults]
 
@@ -328,11 +217,11 @@ def _call(arguments: dict[str, object]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("row", "place"),
     [
-        (_row(HALF), "message 1"),
+        (make_row(HALF), "message 1"),
         ({"messages": _call({"v": [HALF]})}, "a call of message 1"),
         ({"messages": _call({HALF: 1})}, "a call of message 1"),
         (
-            _row(tools=[{"type": "function", "function": {"name": HALF}}]),
+            make_row(tools=[{"type": "function", "function": {"name": HALF}}]),
             "the list of tools",
         ),
     ],
@@ -342,7 +231,7 @@ def test_a_text_that_was_cut_inside_a_character_is_refused(
 ) -> None:
     whole = {"messages": _call({"v": "\U0001f600 \\ud83d"})}
 
-    result = _ingest([row, whole])
+    result = ingest([row, whole])
 
     (rejected,) = result.rejected_trajectories.itertuples()
     assert rejected.reason == "half_surrogate_pair"
@@ -351,10 +240,10 @@ def test_a_text_that_was_cut_inside_a_character_is_refused(
 
 
 def test_runs_of_one_task_stay_on_one_side_whatever_is_added() -> None:
-    rows = [_row(str(n), id=str(n), task_id=f"task-{n // 2}") for n in range(40)]
+    rows = [make_row(str(n), id=str(n), task_id=f"task-{n // 2}") for n in range(40)]
 
-    few = _ingest(rows[:20]).trajectories.set_index("trajectory_id")
-    many = _ingest(list(reversed(rows))).trajectories.set_index("trajectory_id")
+    few = ingest(rows[:20]).trajectories.set_index("trajectory_id")
+    many = ingest(list(reversed(rows))).trajectories.set_index("trajectory_id")
 
     assert many.groupby("task_id")["split"].nunique().eq(1).all()
     assert set(many["split"]) == {"train", "validation"}
@@ -362,9 +251,9 @@ def test_runs_of_one_task_stay_on_one_side_whatever_is_added() -> None:
 
 
 def test_the_first_readable_row_decides_the_format() -> None:
-    rows = [RawRow("f", 1, "line", b"{"), RawRow("f", 2, "line", _row())]
+    rows = [RawRow("f", 1, "line", b"{"), RawRow("f", 2, "line", make_row())]
 
-    result = _ingest(rows, format="detect")
+    result = ingest(rows, format="detect")
 
     assert len(result.trajectories) == 1
     assert len(result.rejected_trajectories) == 1
@@ -372,22 +261,22 @@ def test_the_first_readable_row_decides_the_format() -> None:
 
 def test_an_unknown_row_names_the_known_formats() -> None:
     with pytest.raises(TrajectoryError, match=r"row 1: no format has the keys turns;"):
-        _ingest([{"turns": []}], format="detect")
+        ingest([{"turns": []}], format="detect")
 
 
 def test_the_first_row_is_named_where_none_can_be_read() -> None:
-    lines = json.dumps(_row(), indent=1).splitlines()
+    lines = json.dumps(make_row(), indent=1).splitlines()
     rows = [RawRow("f", n, "line", line) for n, line in enumerate(lines, start=1)]
 
     with pytest.raises(TrajectoryError, match="f, line 1: the line is not JSON"):
-        _ingest(rows, format="detect")
+        ingest(rows, format="detect")
 
 
 def test_dates_and_decimals_of_columns_become_text() -> None:
     when = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    rows = [_row(when=when, day=when.date(), cost=Decimal("1.50"), n=np.int64(2))]
+    rows = [make_row(when=when, day=when.date(), cost=Decimal("1.50"), n=np.int64(2))]
 
-    metadata = _ingest(rows).trajectories["metadata"][0]
+    metadata = ingest(rows).trajectories["metadata"][0]
 
     assert json.loads(metadata) == {
         "when": "2026-01-02T03:04:05+00:00",
@@ -398,7 +287,9 @@ def test_dates_and_decimals_of_columns_become_text() -> None:
 
 
 def test_what_json_cannot_hold_is_refused_by_name() -> None:
-    detail = _ingest([_row(), _row("b", blob=b"x")]).rejected_trajectories["detail"][0]
+    detail = ingest([make_row(), make_row("b", blob=b"x")]).rejected_trajectories[
+        "detail"
+    ][0]
 
     assert detail.startswith("raw_trajectories, row 2: blob holds a bytes; expected")
 
@@ -406,20 +297,20 @@ def test_what_json_cannot_hold_is_refused_by_name() -> None:
 def test_values_nested_too_deeply_are_a_refused_row() -> None:
     deep = "[" * 100_000 + "]" * 100_000
     turn = '{"messages": [{"role": "assistant", "content": "a"}], "deep": %s}'
-    rows = [RawRow("f", 1, "line", (turn % deep).encode()), _row()]
+    rows = [RawRow("f", 1, "line", (turn % deep).encode()), make_row()]
 
-    rejected = _ingest(rows).rejected_trajectories
+    rejected = ingest(rows).rejected_trajectories
 
     assert rejected["source_row"].tolist() == [1]
 
 
 def test_an_unknown_format_suggests_a_near_one() -> None:
     with pytest.raises(ConfigurationError, match="Did you mean 'openai'"):
-        _ingest([_row()], format="open_ai")
+        ingest([make_row()], format="open_ai")
 
 
 def test_states_are_measured_where_a_tokenizer_is_at_hand() -> None:
-    result = _ingest([_row("a"), _row("b")])
+    result = ingest([make_row("a"), make_row("b")])
 
     measured = measure_prompts(
         result.trajectories,
@@ -435,7 +326,7 @@ def test_states_are_measured_where_a_tokenizer_is_at_hand() -> None:
 
 
 def test_a_state_that_cannot_be_rendered_is_told_with_its_trajectory() -> None:
-    result = _ingest([_row("a", id="first"), _row("b", id="second")])
+    result = ingest([make_row("a", id="first"), make_row("b", id="second")])
 
     def measure(trajectories: Iterable[object]) -> Iterator[list[int]]:
         for number, _ in enumerate(trajectories):
@@ -447,69 +338,25 @@ def test_a_state_that_cannot_be_rendered_is_told_with_its_trajectory() -> None:
         measure_prompts(result.trajectories, result.pivot_candidates, measure)
 
 
-def test_rows_may_be_a_frame() -> None:
-    frame = pd.DataFrame([_row("a", success=True), _row("b")])
-
-    trajectories = _ingest(frame).trajectories
-
-    assert trajectories["success"].tolist() == [True, pd.NA]
-
-
-def test_rows_may_come_from_a_generator() -> None:
-    def generate() -> Iterator[dict[str, object]]:
-        yield _row("a")
-        yield _row("b")
-
-    assert len(_ingest(generate()).trajectories) == 2
-
-
-def test_rows_may_be_split_by_name() -> None:
-    parts = {"train": [_row("a")], "test": lambda: [_row("b"), {"messages": []}]}
-
-    result = _ingest(parts)
-
-    assert len(result.trajectories) == 2
-    assert result.rejected_trajectories["detail"][0].startswith("test, row 2: ")
-
-
-def test_hugging_face_datasets_are_rows_without_the_nulls_that_arrow_adds() -> None:
-    datasets = pytest.importorskip("datasets")
-    calls = [
-        {"type": "function", "function": {"name": "f", "arguments": arguments}}
-        for arguments in ({"a": 1}, {"b": "x"})
-    ]
-    rows = [{"messages": [{"role": "assistant", "tool_calls": [c]}]} for c in calls]
-
-    candidates = _ingest(datasets.Dataset.from_list(rows)).pivot_candidates
-
-    # Arrow gives both argument objects the keys a and b
-    messages = [json.loads(text) for text in candidates["demonstrated_action"]]
-    arguments = [m["tool_calls"][0]["function"]["arguments"] for m in messages]
-    assert arguments == ['{"a":1}', '{"b":"x"}']
-
-
-def test_what_is_no_collection_of_rows_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="raw_trajectories loads a int"):
-        _ingest(7)
-
-
 def test_processes_convert_as_one_does_and_leave_nothing_behind(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # every third line repeats a state, every seventh is broken, two ids come again
     ids = [str(n if n % 16 else 0) for n in range(60)]
-    texts = [json.dumps(_row(str(n % 3), id=i, task_id="t")) for n, i in enumerate(ids)]
+    texts = [
+        json.dumps(make_row(str(n % 3), id=i, task_id="t")) for n, i in enumerate(ids)
+    ]
     rows = [
         RawRow("runs.jsonl", n, "line", text[: -(n % 7 == 0) or None].encode())
         for n, text in enumerate(texts, start=1)
     ]
-    alone = _ingest(rows)
+    alone = ingest(rows)
     monkeypatch.setattr(batches, "MAX_BATCH_ROWS", 7)
     monkeypatch.setattr(batches, "SERIAL_BYTES", 2000)
     monkeypatch.setattr(batches, "_count_processors", lambda: 2)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
-    together = _ingest(rows)
+    together = ingest(rows)
 
     pd.testing.assert_frame_equal(together.trajectories, alone.trajectories)
     pd.testing.assert_frame_equal(together.pivot_candidates, alone.pivot_candidates)
