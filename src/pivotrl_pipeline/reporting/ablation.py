@@ -26,12 +26,13 @@ def render_ablation(summary: pd.DataFrame, *, confidence: float) -> str:
     return render_table("## Verifier and selection, in points", header, rows) + "\n"
 
 
-def draw_ablation(summary: pd.DataFrame, verifiers: Sequence[str]) -> "Figure":
+def draw_ablation(summary: pd.DataFrame, strategies: Sequence[str]) -> "Figure":
     """In-domain change by selection, a line a verifier: parallel lines do not interact.
 
     Args:
         summary: The table `ablation_summary`.
-        verifiers: What cells' names begin with.
+        strategies: What cells' names end with; before it stands the verifier, whose
+            name may be the beginning of another's.
     """
     import plotly.express as px
 
@@ -41,7 +42,7 @@ def draw_ablation(summary: pd.DataFrame, verifiers: Sequence[str]) -> "Figure":
         & (summary["contrast"] == "change")
     ]
     split = [
-        next((v, cell.removeprefix(f"{v}_")) for v in verifiers if cell.startswith(v))
+        next((cell.removesuffix(f"_{s}"), s) for s in strategies if cell.endswith(s))
         for cell in whole["cell"]
     ]
     points = whole.assign(

@@ -55,7 +55,7 @@ def contrast_ablation(
         tables.append(contrast(weights).assign(contrast=INTERACTION, cell=corners[0]))
     summary = pd.concat(tables, ignore_index=True)
     report = reporting.render_ablation(summary, confidence=evaluation.confidence)
-    return summary, report, reporting.draw_ablation(summary, parameters.verifiers)
+    return summary, report, reporting.draw_ablation(summary, parameters.strategies)
 
 
 def _find_corners(parameters: AblateParameters) -> tuple[str, str, str, str] | None:
