@@ -1,8 +1,11 @@
 """Regression to the mean, by hand."""
 
+from dataclasses import asdict
+
 import pandas as pd
 
 from pivotrl_pipeline.reporting.profile import render_regression
+from pivotrl_pipeline.selection.statistics import compute_reward_statistics
 
 
 def make_statistics(*means: float) -> pd.DataFrame:
@@ -21,3 +24,15 @@ def test_kept_pivots_are_set_beside_their_fresh_samples() -> None:
     assert "| mean of the reward means | 0.438 | 0.562 |" in report
     assert "| share with variance | 100.0% | 50.0% |" in report
     assert "| share with a mean below 0.6 | 100.0% | 50.0% |" in report
+
+
+def test_equal_rewards_have_no_variance_however_they_are_rounded() -> None:
+    constant, varying = (
+        compute_reward_statistics(rewards) for rewards in ([0.1] * 8, [0.1, 0.2] * 4)
+    )
+    table = pd.DataFrame([asdict(constant), asdict(varying)])
+
+    report = render_regression(table, table, threshold=0.6)
+
+    assert 0 < constant.reward_variance < 1e-20
+    assert "| share with variance | 50.0% | 50.0% |" in report

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pivotrl_pipeline.selection.strategies import VARIANCE_TOLERANCE
+
 if TYPE_CHECKING:
     from plotly.graph_objs._figure import Figure
 
@@ -36,9 +38,10 @@ def render_regression(
 
 def _measure(statistics: pd.DataFrame, threshold: float) -> dict[str, str]:
     means, variances = statistics["reward_mean"], statistics["reward_variance"]
+    varies = variances > VARIANCE_TOLERANCE
     return {
         "mean of the reward means": f"{means.mean():.3f}",
-        "share with variance": f"{(variances > 0).mean():.1%}",
+        "share with variance": f"{varies.mean():.1%}",
         f"share with a mean below {threshold:g}": f"{(means < threshold).mean():.1%}",
     }
 
