@@ -30,7 +30,7 @@ def test_costs_are_what_each_method_spent(outputs: DataCatalog) -> None:
     )
 
     assert pivotrl["rollout_turns"] == 2 * 2  # pivots in an update, actions at each
-    assert pivotrl["profiling_turns"] == 4 * num_candidates
+    assert pivotrl["profiling_turns"] == 8 * num_candidates  # a block, for K = 4
     (seconds,) = outputs.load("sampling_cost")["seconds"]
     assert pivotrl["profiling_seconds"] == seconds > 0
     assert (sft["rollout_turns"], sft["profiling_turns"]) == (0, 0)

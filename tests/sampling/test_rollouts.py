@@ -84,7 +84,27 @@ def test_stored_samples_count_with_the_seconds_that_they_took(tmp_path: Path) ->
         for policy in (ScriptedPolicy(SCRIPT), ScriptedPolicy(SCRIPT))
     )
 
-    assert first == again > 0
+    assert first == again
+    assert first.seconds > 0
+
+
+@pytest.mark.parametrize(("num_rollouts", "per_candidate"), [(3, 8), (8, 8), (12, 16)])
+def test_the_cost_is_of_whole_blocks(
+    tmp_path: Path, num_rollouts: int, per_candidate: int
+) -> None:
+    trajectories = [make_trajectory(name, [name]) for name in ("Ada", "Bob")]
+    policy = ScriptedPolicy(SCRIPT, failing="Bob")
+
+    _, cost = sample_rollouts(
+        policy,
+        [(each, make_candidates(each)) for each in trajectories],
+        _settings(num_rollouts),
+        RolloutStore(tmp_path),
+        scope="policy",
+    )
+
+    # both turns of Ada; of Bob nothing could be sampled
+    assert cost.num_samples == 2 * per_candidate
 
 
 def test_added_trajectories_cost_only_themselves(tmp_path: Path) -> None:

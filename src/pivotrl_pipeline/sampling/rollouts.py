@@ -7,7 +7,7 @@ that K = 8 followed by K = 16 computes only the second block.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tqdm import tqdm
@@ -39,6 +39,17 @@ class ProfilingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SamplingCost:
+    """What sampling took; samples from the store count as when they were made."""
+
+    num_samples: int
+    """Actions, in whole blocks: more than K per candidate where K is no multiple of
+    `BLOCK_SIZE`."""
+    seconds: float
+    """Wall time."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Call:
     """One block of one trajectory: the unit of sampling and of the store."""
 
@@ -56,7 +67,7 @@ def sample_rollouts(
     store: RolloutStore,
     *,
     scope: str,
-) -> tuple[list[Rollout], float]:
+) -> tuple[list[Rollout], SamplingCost]:
     """K rollouts per candidate, in the order of candidates and sample indices.
 
     A state longer than ``max_prompt_tokens``, or one whose sampling failed, gives
@@ -71,8 +82,7 @@ def sample_rollouts(
             fingerprint, the engine's code, the arithmetic and the sampling settings.
 
     Returns:
-        The rollouts, and the wall time that sampling them took, in seconds; samples
-        from the store count with what they took when they were made.
+        The rollouts, and what sampling them took.
 
     Raises:
         PolicyError: If sampling failed everywhere.
@@ -95,17 +105,24 @@ def sample_rollouts(
                 rollouts.update(_failed_rollouts(candidate, indices, error))
         if fitting:
             calls.extend(_make_calls(fitting, settings, scope))
-    seconds = 0.0
-    for call, unit in _compute_units(policy, calls, settings.sampling, store):
+    computed = _compute_units(policy, calls, settings.sampling, store)
+    for call, unit in computed:
         rollouts.update(_to_rollouts(policy, call, unit))
-        seconds += 0.0 if isinstance(unit, PolicyError) else unit.seconds
     ordered = [
         rollouts[candidate.candidate_id, sample_index]
         for _, candidates in trajectories
         for candidate in candidates
         for sample_index in range(settings.num_rollouts)
     ]
-    return ordered, seconds
+    return ordered, _sum_cost(unit for _, unit in computed)
+
+
+def _sum_cost(units: Iterable[Unit | PolicyError]) -> SamplingCost:
+    sampled = [unit for unit in units if isinstance(unit, Unit)]
+    return SamplingCost(
+        sum(len(samples) for unit in sampled for samples in unit.samples),
+        sum((unit.seconds for unit in sampled), start=0.0),
+    )
 
 
 def _make_calls(

@@ -7,7 +7,11 @@ from pivotrl_pipeline.parameters.rollout_sampling import RolloutSamplingParamete
 from pivotrl_pipeline.policies.base import SamplingSettings
 from pivotrl_pipeline.policies.fingerprint import describe_arithmetic
 from pivotrl_pipeline.policies.loading import load_policy
-from pivotrl_pipeline.records.frames import group_candidates, rollouts_to_table
+from pivotrl_pipeline.records.frames import (
+    group_candidates,
+    records_to_table,
+    rollouts_to_table,
+)
 from pivotrl_pipeline.records.policies import PolicyCheckpoint
 from pivotrl_pipeline.sampling import rollouts
 from pivotrl_pipeline.sampling.rollout_store import RolloutStore
@@ -29,7 +33,7 @@ def sample_rollouts(
     sampling = SamplingSettings(
         parameters.temperature, parameters.top_p, parameters.max_new_tokens
     )
-    sampled, seconds = rollouts.sample_rollouts(
+    sampled, cost = rollouts.sample_rollouts(
         policy,
         group_candidates(trajectories, pivot_candidates),
         rollouts.ProfilingSettings(
@@ -42,6 +46,4 @@ def sample_rollouts(
         scope=f"{initial_policy.fingerprint} {rollout_store.engine} "
         f"{describe_arithmetic(policy.model)} {sampling}",
     )
-    num_samples = sum(rollout.error is None for rollout in sampled)
-    cost = pd.DataFrame({"num_samples": [num_samples], "seconds": [seconds]})
-    return rollouts_to_table(sampled), cost
+    return rollouts_to_table(sampled), records_to_table([cost])
