@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -13,7 +13,7 @@ from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import ParquetDataset
 from kedro_datasets.text import TextDataset
 
-from pivotrl_pipeline.caching.atomic import atomic_saves
+from pivotrl_pipeline.caching.atomic import atomic_saves, shares_folder
 from pivotrl_pipeline.caching.partial import is_partial, partial_path, remove_partials
 
 
@@ -189,3 +189,128 @@ def test_leftovers_of_a_target_are_removed_and_of_another_are_not(
     assert is_partial(nested.name)
     assert names(tmp_path) == [other.name]
     assert partial.suffixes[-1:] == (Path(name).suffixes[-1:] or [".partial"])
+
+
+class Charts(AbstractDataset[Any, Any]):
+    """Adds files to a folder, as Kedro's own ``MatplotlibDataset`` does."""
+
+    def __init__(self, *, filepath: str, overwrite: bool = False) -> None:
+        self._filepath = PurePosixPath(filepath)
+        self._overwrite = overwrite
+
+    def save(self, data: Any) -> None:
+        Path(self._filepath).mkdir(parents=True, exist_ok=True)
+        for name, text in data.items():
+            Path(self._filepath, name).write_text(text)
+
+    def load(self) -> Any:
+        raise NotImplementedError
+
+    def _describe(self) -> dict[str, Any]:
+        return {}
+
+
+def make_charts(folder: Path, **arguments: Any) -> Charts:
+    """A dataset of a folder that holds a chart of its own and another file."""
+    folder.mkdir()
+    for name in ("a.svg", "notes.md"):
+        (folder / name).write_text("old")
+    return Charts(filepath=folder.as_posix(), **arguments)
+
+
+def test_files_are_added_to_a_folder_that_the_dataset_does_not_empty(
+    tmp_path: Path,
+) -> None:
+    save(make_charts(tmp_path / "charts"), {"a.svg": "new", "b.svg": "new"})
+
+    texts = {f.name: f.read_text() for f in (tmp_path / "charts").iterdir()}
+    assert texts == {"a.svg": "new", "b.svg": "new", "notes.md": "old"}
+    assert names(tmp_path) == ["charts"]
+
+
+@pytest.mark.parametrize("below", ["notes.md", "{name}.md"])
+def test_files_are_added_to_a_folder_in_which_other_entries_lie(
+    tmp_path: Path, below: str
+) -> None:
+    charts = make_charts(tmp_path / "charts", overwrite=True)
+    entry = {"type": "text.TextDataset", "filepath": str(tmp_path / "charts" / below)}
+    pattern = "{name}_notes" if "{" in below else "notes"
+    catalog = DataCatalog.from_config({pattern: entry})
+    catalog["out"] = charts
+
+    with atomic_saves(catalog, Node(make, "in", "out")):
+        catalog.save("out", {"b.svg": "new"})
+
+    assert names(tmp_path / "charts") == ["a.svg", "b.svg", "notes.md"]
+    assert shares_folder(catalog, "out", tmp_path / "charts")
+
+
+def test_a_failed_save_adds_nothing_to_a_folder(tmp_path: Path) -> None:
+    charts = make_charts(tmp_path / "charts")
+
+    with pytest.raises(DatasetError):
+        save(charts, {"a.svg": "new", "b.svg": 1})
+
+    assert (tmp_path / "charts" / "a.svg").read_text() == "old"
+    assert names(tmp_path / "charts") == ["a.svg", "notes.md"]
+
+
+class TextPath(JSONDataset):
+    """Keeps its path as a text."""
+
+    def __init__(self, *, filepath: str, **arguments: Any) -> None:
+        super().__init__(filepath=filepath, **arguments)
+        self._filepath = filepath
+
+    def save(self, data: Any) -> None:
+        with open(self._filepath, "w") as file:  # noqa: PTH123
+            json.dump(data, file)
+
+
+def test_a_path_kept_as_a_text_is_replaced_too(tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    target.write_text("[0]")
+
+    with pytest.raises(DatasetError, match="not JSON serializable"):
+        save(TextPath(filepath=target.as_posix()), [1, object()])
+    kept = target.read_text()
+    save(TextPath(filepath=target.as_posix()), [1])
+
+    assert kept == "[0]"
+    assert json.loads(target.read_text()) == [1]
+    assert names(tmp_path) == ["out.json"]
+
+
+@pytest.mark.parametrize("name", ["table", "part-*.csv", "memory://out.json"])
+def test_a_text_that_may_be_more_than_a_file_is_left_alone(name: str) -> None:
+    class Told(JSONDataset):
+        def save(self, data: Any) -> None:
+            self.written_to = self._filepath
+
+    dataset = Told(filepath="out.json")
+    dataset._filepath = name
+
+    save(dataset, [1])
+
+    assert dataset.written_to == name
+
+
+class WithSchema(JSONDataset):
+    """Writes a second file beside the first."""
+
+    def save(self, data: Any) -> None:
+        Path(self._filepath).with_suffix(".schema").write_text("int")
+        super().save(data)
+
+
+def test_what_is_written_beside_the_target_comes_along(tmp_path: Path) -> None:
+    dataset = WithSchema(filepath=(tmp_path / "out.json").as_posix())
+
+    save(dataset, [1])
+    assert names(tmp_path) == ["out.json", "out.schema"]
+
+    (tmp_path / "out.schema").write_text("old")
+    with pytest.raises(DatasetError, match="not JSON serializable"):
+        save(dataset, [object()])
+    assert names(tmp_path) == ["out.json", "out.schema"]
+    assert (tmp_path / "out.schema").read_text() == "old"

@@ -197,3 +197,54 @@ def test_versioned_output_is_complete_or_absent(project: Project) -> None:
     assert texts == ["Numbers: 12.0", "Sums: 12.0"]
     assert project.run().ran == []
     assert leftovers(project) == []
+
+
+@pytest.mark.parametrize("runner", ["SequentialRunner", "ParallelRunner"])
+def test_folder_of_charts_keeps_what_others_put_there(
+    project: Project, runner: str
+) -> None:
+    project.write(
+        "src/toy/datasets.py",
+        """
+        from pathlib import Path
+
+        from kedro.io import AbstractDataset
+
+
+        class Charts(AbstractDataset):
+            def __init__(self, *, filepath):
+                self._filepath = Path(filepath)
+
+            def save(self, data):
+                self._filepath.mkdir(parents=True, exist_ok=True)
+                (self._filepath / "curve.svg").write_text(data)
+
+            def load(self):
+                raise NotImplementedError
+
+            def _describe(self):
+                return {}
+        """,
+    )
+    project.append(
+        "conf/base/catalog.yml",
+        "charts: {type: toy.datasets.Charts, filepath: data}\n",
+    )
+    project.edit("src/toy/pipeline_registry.py", '"report",', '["report", "charts"],')
+    project.append(
+        "src/toy/nodes.py",
+        "\n\ndef draw(summary, options):\n"
+        "    return render(summary, options), options['title']\n",
+    )
+    project.edit("src/toy/pipeline_registry.py", "nodes.render", "nodes.draw")
+    project.run("--runner", runner)
+    project.write("data/notes.md", "mine")
+
+    for title in ("Sums", "Numbers"):
+        project.run("--runner", runner, "--params", f"report.title={title}")
+        outputs = project.outputs()
+
+        assert outputs["notes.md"] == b"mine\n"
+        assert outputs["report.txt"] == f"{title}: 12.0".encode()
+        assert outputs["curve.svg"] == title.encode()
+        assert len(outputs) == 7

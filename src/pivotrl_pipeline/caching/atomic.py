@@ -2,21 +2,30 @@
 
 For the time of a save, a file dataset is pointed at a hidden sibling that then replaces
 the target. An exception removes the sibling and leaves the old file; a kill leaves a
-hidden file that the next save of the dataset removes.
+hidden file that the next save of the dataset removes. A folder is replaced as a whole,
+unless it holds more than the dataset's own files: then files are replaced one by one.
 """
 
 import contextlib
 import inspect
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from kedro.io import AbstractDataset, CatalogProtocol
 from kedro.io.cached_dataset import CachedDataset
 from kedro.pipeline.node import Node
 
-from .partial import partial_path, remove, remove_partials, replace
+from .entries import Entries
+from .partial import (
+    merge,
+    move_companions,
+    partial_path,
+    remove_partial,
+    remove_partials,
+    replace,
+)
 
 
 @contextlib.contextmanager
@@ -27,27 +36,54 @@ def atomic_saves(catalog: CatalogProtocol[Any, Any], node: Node) -> Iterator[Non
     """
     with contextlib.ExitStack() as stack:
         for name in node.outputs:
-            dataset = catalog.get(name, fallback_to_runtime_pattern=True)
-            dataset = (
-                dataset._dataset if isinstance(dataset, CachedDataset) else dataset
-            )
+            dataset = _plain(catalog, name)
             if _can_redirect(dataset):
                 if inspect.isgeneratorfunction(node.func):
-                    stack.enter_context(_redirected(dataset))
+                    stack.enter_context(_redirected(dataset, catalog))
                 else:
-                    stack.enter_context(_wrapped(dataset))
+                    stack.enter_context(_wrapped(dataset, catalog))
         yield
+
+
+def shares_folder(catalog: CatalogProtocol[Any, Any], name: str, folder: Path) -> bool:
+    """Whether the folder may hold more than what the dataset writes there."""
+    return _shares(_plain(catalog, name), catalog, folder)
+
+
+def _shares(dataset: Any, catalog: CatalogProtocol[Any, Any], folder: Path) -> bool:
+    """So it says of itself, or so the catalog says."""
+    if getattr(dataset, "_overwrite", None) is False:
+        return True
+    return Entries(catalog, lambda _: False).lie_below(folder)
+
+
+def _plain(catalog: CatalogProtocol[Any, Any], name: str) -> Any:
+    dataset: Any = catalog.get(name, fallback_to_runtime_pattern=True)
+    return dataset._dataset if isinstance(dataset, CachedDataset) else dataset
 
 
 def _can_redirect(dataset: Any) -> bool:
     """Whether the dataset writes one local path, anew, and not atomically by itself."""
-    if not isinstance(getattr(dataset, "_filepath", None), PurePosixPath | Path):
+    path = getattr(dataset, "_filepath", None)
+    if not (isinstance(path, PurePosixPath | Path) or _is_file_name(path, dataset)):
         return False
     if getattr(type(dataset), "saves_atomically", False):
         return False
     if getattr(dataset, "_protocol", "file") not in {"file", "local", ""}:
         return False
     return not _appends(dataset)
+
+
+def _is_file_name(path: object, dataset: Any) -> bool:
+    """A text may also be a URL, a pattern, or a table that remembers where it lies."""
+    return (
+        isinstance(path, str)
+        and "://" not in path
+        and "*" not in path
+        and bool(PurePath(path).suffix)
+        and not Path(path).is_dir()
+        and "mode" not in (getattr(dataset, "_save_args", None) or {})
+    )
 
 
 def _appends(dataset: Any) -> bool:
@@ -57,14 +93,14 @@ def _appends(dataset: Any) -> bool:
 
 
 @contextlib.contextmanager
-def _wrapped(dataset: Any) -> Iterator[None]:
+def _wrapped(dataset: Any, catalog: CatalogProtocol[Any, Any]) -> Iterator[None]:
     kind: type[AbstractDataset[Any, Any]] = type(dataset)
     plain_save: Callable[[Any, Any], None] = getattr(
         kind.save, "__wrapped__", kind.save
     )
 
     def save(self: Any, data: Any) -> None:
-        with _redirected(self):
+        with _redirected(self, catalog):
             plain_save(self, data)
 
     checked_save = kind._save_wrapper(save)
@@ -76,7 +112,7 @@ def _wrapped(dataset: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _redirected(dataset: Any) -> Iterator[None]:
+def _redirected(dataset: Any, catalog: CatalogProtocol[Any, Any]) -> Iterator[None]:
     """Points the dataset at a sibling of its target, then replaces the target."""
     path = dataset._filepath
     versioned = bool(getattr(dataset, "_version", None))
@@ -90,11 +126,14 @@ def _redirected(dataset: Any) -> Iterator[None]:
         dataset._filepath = type(path)(pointed)
     try:
         yield
-        if partial.exists():
+        move_companions(partial, target)
+        if partial.is_dir() and target.is_dir() and _shares(dataset, catalog, target):
+            merge(partial, target)
+        elif partial.exists():
             replace(partial, target)
     finally:
         if versioned:
             del dataset._get_save_path
         else:
             dataset._filepath = path
-        remove(partial)
+        remove_partial(partial)

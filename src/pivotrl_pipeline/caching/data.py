@@ -5,6 +5,7 @@ from typing import Any
 
 from kedro.io import CatalogProtocol
 
+from .atomic import shares_folder
 from .content import Contents
 from .entries import Entries, Entry
 from .values import UnstableValueError, digest_text, digest_value
@@ -65,10 +66,14 @@ class Data:
         return (version / entry.path.name).exists()
 
     def is_file(self, entry: Entry) -> bool:
-        """Whether the entry is a local file or folder that its bytes identify."""
+        """Whether it is a local file, or folder of its own, that its bytes identify."""
         if entry.kind == "fingerprint":
-            return bool(entry.location) and self._own_fingerprint(entry) is None
-        return entry.kind == "file"
+            is_local = bool(entry.location) and self._own_fingerprint(entry) is None
+        else:
+            is_local = entry.kind == "file"
+        return is_local and not (
+            entry.path.is_dir() and shares_folder(self._catalog, entry.name, entry.path)
+        )
 
     def _own_fingerprint(self, entry: Entry) -> str | None:
         """What the dataset says of itself; ``None`` where it leaves that to its bytes.

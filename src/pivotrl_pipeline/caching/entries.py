@@ -5,6 +5,7 @@ An entry tells where the data lies, which settings change what is loaded or save
 what the current content is.
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -80,6 +81,21 @@ class Entries:
         if name not in self._known:
             self._known[name] = self._read(name)
         return self._known[name]
+
+    def lie_below(self, folder: Path) -> bool:
+        """Whether any entry, or pattern of entries, lies inside the folder."""
+        resolver: Any = self._catalog.config_resolver  # type: ignore[attr-defined]
+        patterns = map(resolver._get_pattern_config, resolver.list_patterns())
+        locations = [
+            *(self[name].location for name in self._catalog),
+            *(str(found.get("filepath") or found.get("path")) for found in patterns),
+        ]
+        real = Path(os.path.realpath(folder))
+        return any(
+            real in Path(os.path.realpath(location)).parents
+            for location in locations
+            if location and not _URL.match(location)
+        )
 
     def _read(self, name: str) -> Entry:
         if is_parameter(name):

@@ -5,6 +5,7 @@ one filesystem) and keeps the target's suffix, from which some writers infer a f
 """
 
 import contextlib
+import glob
 import re
 import shutil
 import uuid
@@ -16,8 +17,7 @@ _PARTIAL = re.compile(rf"\.+(?P<stem>[^.].*?)\.{_HEX}\.partial(?P<rest>.*)")
 
 def partial_path(target: Path) -> Path:
     """A fresh hidden sibling of ``target``."""
-    suffixes = "".join(target.suffixes)
-    stem = target.name.removesuffix(suffixes) if suffixes else target.name
+    stem, suffixes = _split(target)
     return target.with_name(f".{stem}.{uuid.uuid4().hex}.partial{suffixes}")
 
 
@@ -32,8 +32,7 @@ def remove_partials(target: Path) -> None:
     A dataset that writes through a sibling of its own names it after the partial file
     that it was pointed at; such siblings go, too.
     """
-    suffixes = "".join(target.suffixes)
-    stem = target.name.removesuffix(suffixes) if suffixes else target.name
+    stem, suffixes = _split(target)
     rest = re.compile(rf"{re.escape(suffixes)}(\.{_HEX}.*)?")
     with contextlib.suppress(OSError):
         for sibling in target.parent.iterdir():
@@ -43,7 +42,13 @@ def remove_partials(target: Path) -> None:
                 and match["stem"] == stem.lstrip(".")
                 and rest.fullmatch(match["rest"])
             ):
-                remove(sibling)
+                remove_partial(sibling)
+
+
+def remove_partial(partial: Path) -> None:
+    """Removes a partial file or folder with its companions."""
+    for path in (partial, *_companions(partial)):
+        remove(path)
 
 
 def remove(path: Path) -> None:
@@ -73,3 +78,42 @@ def replace(source: Path, target: Path) -> None:
         old.replace(target)
         raise
     remove(old)
+
+
+def merge(source: Path, target: Path) -> None:
+    """Moves a folder's files into another, file by file; what else it holds stays."""
+    for file in sorted(source.rglob("*")):
+        if file.is_symlink() or not file.is_dir():
+            place = target / file.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            replace(file, place)
+
+
+def move_companions(partial: Path, target: Path) -> None:
+    """Moves what a dataset named after the partial file to where it belongs."""
+    stem, _ = _split(target)
+    for companion in _companions(partial):
+        place = target.with_name(stem + companion.name[_head_length(partial) :])
+        (merge if companion.is_dir() and place.is_dir() else replace)(companion, place)
+
+
+def _companions(partial: Path) -> list[Path]:
+    """Siblings named as the partial file is, but for the ending."""
+    head = partial.name[: _head_length(partial)]
+    return [
+        sibling
+        for sibling in partial.parent.glob(f"{glob.escape(head)}*")
+        if sibling != partial
+    ]
+
+
+def _head_length(partial: Path) -> int:
+    """Length of a partial file's name without what follows ``.partial``."""
+    match = _PARTIAL.fullmatch(partial.name)
+    return match.start("rest") if match else len(partial.name)
+
+
+def _split(target: Path) -> tuple[str, str]:
+    """The name without its suffixes, and these."""
+    suffixes = "".join(target.suffixes)
+    return target.name.removesuffix(suffixes), suffixes
