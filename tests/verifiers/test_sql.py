@@ -1,4 +1,5 @@
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,22 @@ def test_queries_with_the_same_outcome_pass(
         (QUERY, "ATTACH '/etc/passwd' AS p", "fails: not authorized"),
         (QUERY, "PRAGMA writable_schema = 1", "fails: not authorized"),
         (QUERY, "SELECT load_extension('x')", "fails: "),
-        (QUERY, "SELECT zeroblob(900000000)", "fails: string or blob too big"),
+        (QUERY, "SELECT zeroblob(200000)", "fails: string or blob too big"),
+        (QUERY, f"SELECT 'a' LIKE '{'%a' * 600}'", "fails: LIKE or GLOB pattern too"),
+        (
+            QUERY,
+            "INSERT INTO customers (name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
+            "SELECT i + 1 FROM n) SELECT zeroblob(90000) FROM n",
+            "fails: database or disk is full",
+        ),
+        (
+            QUERY,
+            "CREATE TEMP TABLE t AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
+            "SELECT i + 1 FROM n) SELECT zeroblob(90000) FROM n",
+            "fails: database or disk is full",
+        ),
+        # such a table cannot be digested
+        (QUERY, 'CREATE TABLE "it\'s" (a)', "fails: "),
         (QUERY, "SELECT '\x00'", "fails: "),
         (QUERY, "SELECT '\ud800'", "fails: "),
         (
@@ -199,6 +215,34 @@ def test_database_with_a_write_ahead_log_is_read(database: Path) -> None:
 
     writer.close()
     assert verdict.reward == 1.0
+
+
+def test_rows_of_any_size_that_the_database_stores_are_read_and_compared(
+    database: Path,
+) -> None:
+    connection = sqlite3.connect(database)
+    with connection:
+        connection.execute("UPDATE customers SET city = ?, age = ?", ("x" * 300_000, 1))
+    connection.close()
+    read = "SELECT * FROM customers ORDER BY city, name"
+    write = "UPDATE customers SET name = zeroblob(90000)"
+
+    assert _judge(database, read, f"{read} DESC").reward == 0.0
+    assert _judge(database, read, f"{read} LIMIT 3").reward == 1.0
+    assert _judge(database, write, f"{write} WHERE 1").reward == 1.0
+    assert _judge(database, write, write.replace("9", "8")).reward == 0.0
+
+
+def test_one_step_does_not_outlast_the_time_limit_by_much(database: Path) -> None:
+    text = "printf('%.*c', {}, 'a')"
+    query = f"SELECT instr({text.format(99_000)}, {text.format(49_000)} || 'b')"
+    too_long = f"SELECT instr({text.format(990_000)}, {text.format(490_000)} || 'b')"
+    start = time.monotonic()
+
+    verdicts = [_judge(database, QUERY, each) for each in (query, too_long)]
+
+    assert [verdict.reward for verdict in verdicts] == [0.0, 0.0]
+    assert time.monotonic() - start < 3
 
 
 def test_demonstrated_query_that_fails_cannot_judge(database: Path) -> None:

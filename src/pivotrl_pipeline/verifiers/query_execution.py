@@ -1,7 +1,8 @@
 """Runs queries on a throw-away copy of an SQLite database, within limits.
 
 A sampled query is untrusted: it reaches no other file, no pragma and no extension, and
-stops at its time and size limits.
+stops at its time and size limits. The clock is read between SQLite's steps; what one
+step may take is bounded by the size of the values it works on.
 """
 
 import hashlib
@@ -16,11 +17,18 @@ from pivotrl_pipeline.errors import VerifierError
 
 Row: TypeAlias = tuple[object, ...]
 
-_MAX_VALUE_BYTES = 10_000_000
+_MAX_VALUE_BYTES = 100_000
+"""Of a value that a query makes, beyond the largest row of the database: the time of
+`instr` grows with the square of it."""
+_MAX_PATTERN_BYTES = 1_000
+"""Of a pattern of `LIKE`, for the same reason."""
+_MAX_GROWTH_BYTES = 64_000_000
+"""What queries may add to a copy, and as much in temporary tables."""
 _STEPS_BETWEEN_CHECKS = 1_000
 _REFUSED_ACTIONS = frozenset(
     {sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_PRAGMA}
 )
+_STORED_COLUMNS = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class QueryRunner:
     def __init__(self, *, max_rows: int, timeout_seconds: float) -> None:
         self._max_rows = max_rows
         self._timeout_seconds = timeout_seconds
-        self._images: dict[Path, bytes] = {}
+        self._images: dict[Path, _Image] = {}
 
     def run(
         self, database: Path, before: Iterable[str], queries: Sequence[str]
@@ -69,6 +77,8 @@ class QueryRunner:
                 is_idle.append(not rows and _version(connection) == version)
             change = _digest(connection) if _version(connection) != start else ""
             return QueryOutcome(tuple(results), tuple(is_idle), change, "")
+        except sqlite3.Error as error:  # not every table can be digested
+            return QueryOutcome((), (), "", str(error)[:200])
         finally:
             connection.close()
 
@@ -96,15 +106,31 @@ class QueryRunner:
         if database not in self._images:
             self._images[database] = _read_image(database)
         # Autocommit: a query's effect is there when the next one runs.
+        image = self._images[database]
         copy = sqlite3.connect(":memory:", isolation_level=None)
-        copy.deserialize(self._images[database])
+        copy.deserialize(image.content)
         # SQLite stores any bytes as text; two of them that differ must stay different.
         copy.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-        copy.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
+        max_bytes = image.largest_row + _MAX_VALUE_BYTES
+        copy.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max_bytes)
+        copy.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, _MAX_PATTERN_BYTES)
+        for schema in ("main", "temp"):
+            page_size = copy.execute(f"PRAGMA {schema}.page_size").fetchone()[0]
+            num_pages = (len(image.content) + _MAX_GROWTH_BYTES) // page_size
+            copy.execute(f"PRAGMA {schema}.max_page_count = {num_pages}")
         return copy
 
 
-def _read_image(database: Path) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """A database as it lies on the disk."""
+
+    content: bytes
+    largest_row: int
+    """Bytes; no row is larger."""
+
+
+def _read_image(database: Path) -> _Image:
     if not database.is_file():
         raise VerifierError(
             f"There is no database at {database}; correct `database`, or the "
@@ -113,16 +139,37 @@ def _read_image(database: Path) -> bytes:
     source = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
     try:
         source.execute("SELECT COUNT(*) FROM sqlite_master")
-        image = bytearray(source.serialize())
+        content = bytearray(source.serialize())
         # A copy in memory has no write-ahead log: bytes 18 and 19 say so.
-        image[18:20] = b"\x01\x01"
-        return bytes(image)
+        content[18:20] = b"\x01\x01"
+        return _Image(bytes(content), _largest_row(source))
     except sqlite3.DatabaseError as error:
         raise VerifierError(
             f"{database} is no SQLite database ({error}); correct `database`."
         ) from error
     finally:
         source.close()
+
+
+def _largest_row(connection: sqlite3.Connection) -> int:
+    """An upper bound: the sum of the largest values of each column."""
+    tables = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
+    ).fetchall()
+    largest = 0
+    for (table,) in tables:
+        columns = connection.execute(_STORED_COLUMNS, (table,))
+        sizes = ", ".join(
+            f"max(length(CAST({_quote(column)} AS BLOB)))" for (column,) in columns
+        )
+        row = connection.execute(f"SELECT {sizes} FROM {_quote(table)}").fetchone()
+        largest = max(largest, sum(size or 0 for size in row))
+    return largest
+
+
+def _quote(name: str) -> str:
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
 
 
 def _authorise(action: int, *names: str | None) -> int:
@@ -143,6 +190,8 @@ def _version(connection: sqlite3.Connection) -> tuple[int, int]:
 
 
 def _digest(connection: sqlite3.Connection) -> str:
+    # As SQL text a row is longer than it is stored.
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2**31 - 1)
     digest = hashlib.sha256()
     for line in sorted(connection.iterdump()):
         digest.update(line.encode("utf-8", "surrogatepass"))
