@@ -39,6 +39,7 @@ class Resolver:
         self._state = ""
         self._reach: dict[Unit, Reach] = {}
         self._touches: dict[Unit, set[Unit]] = {}
+        self._resolving: set[tuple[str, Chain]] = set()
 
     def state(self) -> str:
         """Changes with which modules there are, and with how names are followed."""
@@ -120,9 +121,12 @@ class Resolver:
                 reach.units.add((module, IMPORT))
                 if not symbols_of(syntax, name) and name != FILE:
                     reach.units.add((module, FILE))  # bound in a way not seen
-                for symbol in symbols_of(syntax, name):
-                    for chain in symbol.references:
-                        reach.add(self.resolve(module, chain))
+                chains = {c for s in symbols_of(syntax, name) for c in s.references}
+                if name == FILE:  # its imports are attributes of it too
+                    chains |= {(imported,) for imported in syntax.imports}
+                    reach.units |= self._starred_files(syntax)
+                for chain in chains:
+                    reach.add(self.resolve(module, chain))
             if ".".join(unit) not in self._named_imports:
                 reach.is_dynamic |= reach.imports_by_name
             self._reach[unit] = reach
@@ -178,6 +182,15 @@ class Resolver:
 
     def resolve(self, module: str, chain: Chain) -> Reach:
         """What a dotted name, looked up in a module, stands for."""
+        if (module, chain) in self._resolving:
+            return Reach()  # modules that import the name from each other
+        self._resolving.add((module, chain))
+        try:
+            return self._resolve(module, chain)
+        finally:
+            self._resolving.remove((module, chain))
+
+    def _resolve(self, module: str, chain: Chain) -> Reach:
         first, rest = chain[0], tuple(chain[1:])
         reach = Reach()
         reach.reads_documentation = "__doc__" in chain
@@ -193,30 +206,59 @@ class Resolver:
         syntax = self._modules.syntax(module)
         if syntax is None:
             return reach
-        if first in syntax.symbols:
-            reach.units.add((module, first))
-        if first in syntax.imports:
-            reach.add(self._target(syntax.imports[first], rest))
-        elif first == "__file__":
+        is_bound = self._add_binding(module, syntax, first, rest, reach)
+        if first == "__file__":
             reach.resources.add(module)
-        elif first not in syntax.symbols:
-            if hasattr(builtins, first):
-                reach.is_dynamic |= first in _DYNAMIC_BUILTINS
-                reach.imports_by_name = first == "__import__"
-            else:
-                reach.add(self._star(syntax, first, rest))
+        elif not is_bound and hasattr(builtins, first):
+            reach.is_dynamic |= first in _DYNAMIC_BUILTINS
+            reach.imports_by_name |= first == "__import__"
+        elif not is_bound:
+            reach.units |= self._starred_files(syntax)
         return reach
 
-    def _star(self, syntax: ModuleSyntax, name: str, rest: Chain) -> Reach:
-        reach = Reach()
-        for source in syntax.stars:
-            if not self._modules.owns(source):
-                reach.packages |= package_of(source)
+    def _starred_files(self, syntax: ModuleSyntax) -> set[Unit]:
+        return {(s, FILE) for s in syntax.stars if self._modules.owns(s)}
+
+    def _add_binding(
+        self, module: str, syntax: ModuleSyntax, name: str, rest: Chain, reach: Reach
+    ) -> bool:
+        """Adds all that a module may bind a name to, and tells whether that is shown.
+
+        A name may be bound more than once, as in ``try: from .fast import f`` with a
+        slow ``f`` beside it, and a star import may hide a builtin.
+        """
+        if name in syntax.symbols:
+            reach.units.add((module, name))
+        for target in syntax.imports.get(name, ()):
+            is_submodule = target == f"@{module}:{name}"
+            reach.add(
+                self._target(f"@{module}.{name}" if is_submodule else target, rest)
+            )
+        return self._add_starred(syntax, name, rest, reach) or _binds(syntax, name)
+
+    def _add_starred(
+        self, syntax: ModuleSyntax, name: str, rest: Chain, reach: Reach
+    ) -> bool:
+        """The same of star imports, and of those in the modules that they name."""
+        is_shown = False
+        seen: set[str] = set()
+        pending = list(syntax.stars)
+        while pending:
+            source = pending.pop()
+            if source in seen:
                 continue
+            seen.add(source)
             outline = self._modules.syntax(source)
-            if outline and (name in outline.symbols or name in outline.imports):
-                reach.add(self.resolve(source, (name, *rest)))
-        return reach
+            if not self._modules.owns(source):
+                reach.add(_foreign(".".join((source, name, *rest))))
+            elif outline is None:
+                continue
+            elif _binds(outline, name) or self._modules.exists(f"{source}.{name}"):
+                reach.add(self._target(f"@{source}:{name}", rest))
+                is_shown = True
+            else:
+                pending.extend(outline.stars)
+        return is_shown
 
     def _target(self, target: str, attributes: Chain) -> Reach:
         """What an import target with further attributes stands for."""
@@ -243,20 +285,25 @@ class Resolver:
             reach.units.add((module, IMPORT))
         elif rest and rest[0] == "__file__":
             reach.resources.add(module)
-        elif rest and syntax and "__getattr__" in syntax.symbols:
-            reach.units.add((module, "__getattr__"))
-        elif rest and syntax and syntax.stars:
-            reach = self._star(syntax, rest[0], tuple(rest[1:]))
-            reach.units.add((module, IMPORT))
-        else:
-            reach.units.add((module, FILE))
+        elif (
+            not rest
+            or syntax is None
+            or not self._add_starred(syntax, rest[0], tuple(rest[1:]), reach)
+        ):
+            is_told = rest and syntax and "__getattr__" in syntax.symbols
+            reach.units.add((module, "__getattr__" if is_told else FILE))
+        reach.units.add((module, IMPORT))
         return reach
 
 
 def _shows(syntax: ModuleSyntax, module: str, name: str) -> bool:
     """Whether the module's source binds the name to more than its own submodule."""
-    target = syntax.imports.get(name)
-    return name in syntax.symbols or target not in {None, f"@{module}:{name}"}
+    targets = syntax.imports.get(name, ())
+    return name in syntax.symbols or any(t != f"@{module}:{name}" for t in targets)
+
+
+def _binds(syntax: ModuleSyntax, name: str) -> bool:
+    return name in syntax.symbols or name in syntax.imports
 
 
 def symbols_of(syntax: ModuleSyntax, name: str) -> list[Symbol]:

@@ -28,7 +28,7 @@ class _Scope:
 
     is_class: bool = False
     bound: set[str] = field(default_factory=set)
-    imports: dict[str, str] = field(default_factory=dict)
+    imports: dict[str, set[str]] = field(default_factory=dict)
     declared_global: set[str] = field(default_factory=set)
 
 
@@ -80,10 +80,18 @@ class _References(ast.NodeVisitor):
 
     def visit_Import(self, node: ast.Import) -> None:
         self.found.update((f"!{alias.name}",) for alias in node.names)
+        self._keep_attributes(node)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         for target in self._import_targets(node).values():
             self.found.add((f"!{target[1:].replace(':', '.')}",))
+        self._keep_attributes(node)
+
+    def _keep_attributes(self, node: ast.Import | ast.ImportFrom) -> None:
+        """What a class body imports can be reached as an attribute of the class."""
+        if self._scopes and self._scopes[-1].is_class:
+            targets = self._import_targets(node).values()
+            self.found.update((target,) for target in targets)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         self._function(node)
@@ -176,12 +184,12 @@ class _References(ast.NodeVisitor):
                 continue  # a class's names are not seen inside its methods
             if name in scope.declared_global:
                 break
-            if name in scope.imports:
-                self.found.add((scope.imports[name], *attributes))
-                return
+            found = scope.imports.get(name, ())
+            self.found.update((target, *attributes) for target in found)
             if name in scope.bound:
                 self.found.update(("", part) for part in attributes if part[:2] == "__")
-                return
+            if not scope.is_class and (found or name in scope.bound):
+                return  # a class's name may be bound only later: limit = limit
         self.found.add((name, *attributes))
 
 
@@ -231,7 +239,8 @@ def _bind(node: ast.AST, scope: _Scope, targets: ImportTargets) -> None:
     if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
         scope.bound.add(node.id)
     elif isinstance(node, ast.Import | ast.ImportFrom):
-        scope.imports |= targets(node)
+        for name, target in targets(node).items():
+            scope.imports.setdefault(name, set()).add(target)
     elif isinstance(node, ast.Global):
         scope.declared_global |= set(node.names)
     elif isinstance(node, ast.Nonlocal):

@@ -51,8 +51,8 @@ class ModuleSyntax:
     """One module's symbols and imports."""
 
     symbols: dict[str, Symbol]
-    imports: dict[str, str]
-    """Local name → ``@module`` or ``@module:name``."""
+    imports: dict[str, list[str]]
+    """Local name → ``@module`` or ``@module:name``, each that it may stand for."""
     stars: list[str]
     """Modules whose every name is imported."""
     executed: list[str]
@@ -77,7 +77,7 @@ class _Reader:
         self._package = name if is_package else name.rpartition(".")[0]
         self._statements: dict[str, list[ast.stmt]] = {}
         self._effects: list[ast.stmt] = []
-        self._imports: dict[str, str] = {}
+        self._imports: dict[str, list[str]] = {}
         self._stars: list[str] = []
         self._executed: list[str] = []
 
@@ -121,7 +121,8 @@ class _Reader:
                 self._import(node, executed=executed)
 
     def _import(self, node: ast.Import | ast.ImportFrom, *, executed: bool) -> None:
-        self._imports |= import_targets(node, self._package)
+        for name, target in import_targets(node, self._package).items():
+            self._imports.setdefault(name, []).append(target)
         if isinstance(node, ast.ImportFrom):
             module = _source_module(node, self._package)
             stars = [module] if node.names[0].name == "*" else []

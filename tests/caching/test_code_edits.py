@@ -1,0 +1,136 @@
+"""Edits that change what a function does, whatever the way in which it is reached."""
+
+import pytest
+
+from caching.sample_code import Sources
+
+IMPL = "def f(x):\n    return x\n"
+FAST_OR_SLOW = {"fast": IMPL, "slow": IMPL}
+
+
+def changes(sources: Sources, modules: dict[str, str], edited: str, edit: str) -> bool:
+    """Whether an edit, ``old → new``, in one module changes what ``nodes.node`` is."""
+    sources.write(**modules)
+    before = sources.fingerprint("nodes.node").digest
+    old, new = edit.split(" → ")
+    assert old in modules[edited]
+    sources.write(**{edited: modules[edited].replace(old, new)})
+    return sources.fingerprint("nodes.node").digest != before
+
+
+@pytest.mark.parametrize("edited", ["fast", "slow"])
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        "try:\n    from .fast import f\nexcept ImportError:\n    from .slow import f\n"
+        "def node(x):\n    return f(x)\n",
+        "import sys\nif sys.platform:\n    from .fast import f\n"
+        "else:\n    from .slow import f\n"
+        "def node(x):\n    return f(x)\n",
+        "def node(x):\n    if x:\n        from .fast import f\n"
+        "    else:\n        from .slow import f\n    return f(x)\n",
+        "from .slow import f\ntry:\n    from .fast import *\n"
+        "except ImportError:\n    pass\ndef node(x):\n    return f(x)\n",
+    ],
+)
+def test_every_import_of_one_name_counts(
+    sources: Sources, nodes: str, edited: str
+) -> None:
+    modules = {**FAST_OR_SLOW, "nodes": nodes}
+
+    assert changes(sources, modules, edited, "return x → return x + 1")
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        {"api": "from .impl import *", "nodes": "from .api import *"},
+        {"api": "from .impl import *", "nodes": "from .api import f"},
+        {
+            "api": "from .impl import *\nfrom .nodes import *",
+            "nodes": "from .api import *",
+        },
+        {"api": "globals().update(vars(impl))", "nodes": "from .impl import *"},
+    ],
+)
+def test_stars_of_stars_are_followed(sources: Sources, modules: dict[str, str]) -> None:
+    nodes = modules["nodes"] + "\n\ndef node(x):\n    return f(x)\n"
+
+    assert changes(
+        sources,
+        {"impl": IMPL, **modules, "nodes": nodes},
+        "impl",
+        "return x → return x + 1",
+    )
+
+
+def test_a_name_that_no_star_shows_makes_its_sources_count(sources: Sources) -> None:
+    modules = {
+        "impl": "for name in ('f', 'g'):\n    locals()[name] = name.upper()\n",
+        "nodes": "from .impl import *\n\ndef node(x):\n    return len(g)\n",
+        "other": "def h():\n    return 1\n",
+    }
+
+    assert changes(sources, modules, "impl", "upper → lower")
+    assert not changes(sources, modules, "other", "return 1 → return 2")
+
+
+def test_a_star_may_hide_a_builtin(sources: Sources) -> None:
+    modules = {
+        "impl": "def format(x):\n    return x\n",
+        "nodes": "from .impl import *\n\ndef node(x):\n    return format(len(x))\n",
+    }
+
+    assert changes(sources, modules, "impl", "return x → return x + 1")
+    assert sources.symbols("nodes.node") == {"nodes.node", "impl.format"}
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        "from . import ops\n\ndef node(x, n):\n    return getattr(ops, n)(x)\n",
+        "import operator\nfrom . import ops\n\n"
+        "def node(x):\n    return operator.attrgetter('f')(ops)(x)\n",
+        "import importlib\n\ndef node(x):\n"
+        "    return importlib.import_module('sample_code.ops').f(x)\n",
+    ],
+)
+@pytest.mark.parametrize("imported", ["from ..impl import f", "from ..impl import *"])
+def test_a_module_as_a_value_brings_what_it_imports(
+    sources: Sources, nodes: str, imported: str
+) -> None:
+    modules = {"impl": IMPL, "ops__dot____init__": imported, "nodes": nodes}
+
+    assert changes(sources, modules, "impl", "return x → return x + 1")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "class A:\n    limit = limit\n",
+        "class A:\n    limit: int = limit\n",
+        "import enum\nclass A(enum.Enum):\n    limit = limit\n",
+        "class A:\n    from .consts import limit\n",
+    ],
+)
+def test_a_class_body_may_name_what_it_then_binds(sources: Sources, body: str) -> None:
+    modules = {
+        "consts": "limit = 1\n",
+        "nodes": "from .consts import limit\n"
+        + body
+        + "\ndef node(x):\n    return A.limit * x\n",
+    }
+
+    assert changes(sources, modules, "consts", "= 1 → = 2")
+
+
+def test_modules_that_import_a_name_from_each_other_are_read_to_an_end(
+    sources: Sources,
+) -> None:
+    sources.write(
+        a="from .b import f\n",
+        b="try:\n    from .a import f\nexcept ImportError:\n    f = abs\n",
+        nodes="from .a import f\n\ndef node(x):\n    return f(x)\n",
+    )
+
+    assert sources.symbols("nodes.node") == {"nodes.node", "b.f"}
