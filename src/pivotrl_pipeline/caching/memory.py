@@ -1,7 +1,8 @@
 """What is remembered between runs so that nothing is hashed or parsed twice.
 
 One SQLite file. Every row can be recomputed: losing the file costs time, never
-correctness, so a damaged or unwritable one is replaced by a memory that forgets.
+correctness, so a damaged or unwritable one is replaced by a memory that forgets. What
+is new is written by ``save``: nothing is locked while nodes run.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import json
 import sqlite3
 import threading
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,13 @@ class Memory:
         """Opens the file at ``path``; ``None`` remembers for this process only."""
         self._lock = threading.RLock()
         self._connection = _open(path)
+        self._files: dict[str, tuple[Any, ...]] = {}
+        self._facts: dict[str, str] = {}
         weakref.finalize(self, self._connection.close)
 
     def file_digest(self, path: str, status: tuple[int, int, int, int]) -> str | None:
         """Digest of the file when it last had this (size, mtime, ctime, inode)."""
-        row = self._one(
+        row = self._files.get(path) or self._one(
             "SELECT size, mtime, ctime, inode, digest FROM files WHERE path = ?", path
         )
         return row[4] if row is not None and tuple(row[:4]) == status else None
@@ -41,40 +45,47 @@ class Memory:
         self, path: str, status: tuple[int, int, int, int], digest: str
     ) -> None:
         """Keeps the digest for as long as the file keeps this status."""
-        self._write(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
-            (path, *status, digest),
-        )
+        with self._lock:
+            self._files[path] = (*status, digest)
 
     def fact(self, key: str) -> Any:
         """The JSON value kept under ``key``, or ``None``."""
-        row = self._one("SELECT value FROM facts WHERE key = ?", key)
-        return None if row is None else json.loads(row[0])
+        known = self._facts.get(key)
+        if known is None:
+            row = self._one("SELECT value FROM facts WHERE key = ?", key)
+            known = None if row is None else row[0]
+        return None if known is None else json.loads(known)
 
     def remember_fact(self, key: str, value: object) -> None:
         """Keeps a JSON value under ``key``."""
-        self._write(
-            "INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, json.dumps(value))
-        )
+        with self._lock:
+            self._facts[key] = json.dumps(value)
 
     def forget_files(self) -> None:
         """Drops every file's digest, so that all are hashed again."""
-        self._write("DELETE FROM files", ())
+        with self._lock:
+            self._files.clear()
+            self._write("DELETE FROM files")
 
     def forget_stale(self) -> None:
         """Drops what was remembered of files that are gone, and all facts."""
-        self._write("DELETE FROM facts", ())
+        self.save()
         with self._lock, contextlib.suppress(sqlite3.Error):
             paths = self._connection.execute("SELECT path FROM files").fetchall()
             gone = [row for row in paths if not Path(row[0]).exists()]
-            self._connection.executemany("DELETE FROM files WHERE path = ?", gone)
-            self._connection.commit()
+            self._write("DELETE FROM facts")
+            self._write("DELETE FROM files WHERE path = ?", gone)
             self._connection.execute("VACUUM")
 
     def save(self) -> None:
         """Writes what was remembered to disk."""
-        with self._lock, contextlib.suppress(sqlite3.Error):
-            self._connection.commit()
+        with self._lock:
+            files = [(path, *row) for path, row in self._files.items()]
+            self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
+            facts = list(self._facts.items())
+            self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts)
+            self._files.clear()
+            self._facts.clear()
 
     def close(self) -> None:
         """Saves and closes."""
@@ -88,9 +99,13 @@ class Memory:
             except sqlite3.Error:
                 return None
 
-    def _write(self, statement: str, values: tuple[object, ...]) -> None:
-        with self._lock, contextlib.suppress(sqlite3.Error):
-            self._connection.execute(statement, values)
+    def _write(
+        self, statement: str, rows: Sequence[tuple[object, ...]] = ((),)
+    ) -> None:
+        """One transaction that is over at once, so that no other run waits for it."""
+        if rows:
+            with contextlib.suppress(sqlite3.Error), self._connection:
+                self._connection.executemany(statement, rows)
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
