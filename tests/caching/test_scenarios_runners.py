@@ -242,6 +242,19 @@ def test_two_runs_at_once_wait_for_each_other(project: Project) -> None:
     assert project.outputs() == project.from_scratch()
 
 
+def test_a_run_without_the_cache_waits_for_one_with_it(project: Project) -> None:
+    first = project.start("run", "--params", "factor=3", TOY_PAUSE="scale")
+    first.wait_for("scale")
+    second = project.start("run", "--no-cache")
+    second.wait_for_output("Waiting for another run")
+    first.go_on()
+
+    assert first.wait().code == 0
+    assert second.wait().code == 0
+    assert project.run().ran == []  # restored or unchanged
+    assert project.outputs() == project.from_scratch()
+
+
 def test_runner_with_a_loop_of_its_own_is_left_alone(project: Project) -> None:
     project.write(
         "src/toy/dry.py",

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from kedro.framework.hooks.manager import _NullPluginManager
@@ -58,7 +59,8 @@ class CachedRun:
         _check_refresh(self._pipeline, self._options.refresh)
         self._run_id = run_id or ""
         if not self._make_folder():
-            self._run_every_node(runner, hook_manager)
+            with self._locked():
+                self._run_every_node(runner, hook_manager)
             return
         cache = self._open()
         decisions = cache.plan()
@@ -88,6 +90,12 @@ class CachedRun:
             return True
         logger.warning("Running every node, without the cache: %s", problem)
         return False
+
+    def _locked(self) -> AbstractContextManager[object]:
+        """Keeps runs that record what they find from finding what this one writes."""
+        folder = self._project.folder
+        can_lock = folder.is_dir() and os.access(folder, os.W_OK)
+        return exclusive(folder) if can_lock else nullcontext()
 
     def _open(self) -> Cache:
         cache = Cache(
