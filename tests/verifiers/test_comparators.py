@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime
+from fractions import Fraction
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -80,15 +81,33 @@ def test_numbers_within_either_bound_agree(
 
 
 @pytest.mark.parametrize(
-    ("value", "number"),
-    [(" 12.5 ", 12.5), (".5", 0.5), ("1e3", 1000.0), ("-7", -7.0)]
-    + [
-        (text, None)
-        for text in ("", "1e999", "0x10", "1_000", "nan", "1,000", "\u0661")
+    ("absolute", "left", "right", "is_same"),
+    [
+        (0.1, 1.0, 1.1, True),
+        (0.1, 1.0, 1.1001, False),
+        (0.01, 4.35, "4.36", True),
+        (0.0, 10**17, 10**17 + 1, False),
+        (0.0, 10**400, 10**400 + 1, False),
+        (1.0, 10**400, 10**400 + 1, True),
     ],
 )
+def test_tolerance_is_held_to_the_digit(
+    absolute: float, left: JsonValue, right: JsonValue, is_same: bool
+) -> None:
+    compare = numeric_tolerance(absolute=absolute, relative=0.0)
+
+    assert compare(left, right) is is_same
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(" 12.5 ", 12.5), (".5", 0.5), ("5.", 5), ("1e3", 1000), ("-7", -7)]
+    + [("1e999", 10**999), (10**400, 10**400), (1.1, Fraction(11, 10))]
+    + [(text, None) for text in ("", "0x10", "1_000", "nan", "1,000", "\u0661", "1/2")]
+    + [(value, None) for value in (float("inf"), True, None, [1])],
+)
 def test_number_is_read_from_plain_decimals_only(
-    value: str, number: float | None
+    value: JsonValue, number: Fraction | float | None
 ) -> None:
     assert parse_number(value) == number
 

@@ -10,6 +10,7 @@ import shlex
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from fractions import Fraction
 from typing import TypeAlias, cast
 
 from pivotrl_pipeline.parameters.comparators import (
@@ -113,12 +114,14 @@ def equal_ignoring_case(demonstrated: JsonValue, sampled: JsonValue) -> bool:
 
 def numeric_tolerance(*, absolute: float, relative: float) -> Comparator:
     """Numbers at most ``max(absolute, relative * larger)`` apart."""
+    exact_absolute, exact_relative = Fraction(str(absolute)), Fraction(str(relative))
 
     def compare(demonstrated: JsonValue, sampled: JsonValue) -> bool:
         left, right = parse_number(demonstrated), parse_number(sampled)
         if left is None or right is None:
             return equal_trimmed(demonstrated, sampled)
-        return math.isclose(left, right, rel_tol=relative, abs_tol=absolute)
+        larger = max(abs(left), abs(right))
+        return abs(left - right) <= max(exact_absolute, exact_relative * larger)
 
     return compare
 
@@ -180,19 +183,20 @@ def equal_dates(demonstrated: JsonValue, sampled: JsonValue) -> bool:
     return left == right
 
 
-def parse_number(value: JsonValue) -> float | None:
-    """A finite number, also from a string; None where there is none."""
-    if isinstance(value, str):
-        is_number = len(value) < 120 and _NUMBER.fullmatch(value.strip())
-        number = float(value) if is_number else math.nan
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except OverflowError:  # an integer beyond 1.8e308
-            return None
-    else:
+def parse_number(value: JsonValue) -> Fraction | None:
+    """A finite number, also from a string; None where there is none.
+
+    Floats are read through their decimal text: 1.1 is exactly 0.1 more than 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
-    return number if math.isfinite(number) else None
+    if isinstance(value, int):
+        return Fraction(value)
+    if isinstance(value, float):
+        return Fraction(str(value)) if math.isfinite(value) else None
+    text = value.strip()
+    is_number = len(value) < 120 and _NUMBER.fullmatch(text)
+    return Fraction(text) if is_number else None
 
 
 def parse_date(value: JsonValue) -> date | datetime | None:
