@@ -10,6 +10,7 @@ Source:
     (arXiv:2106.09685), section 4.1.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from pivotrl_pipeline.errors import ConfigurationError, PolicyError
+from pivotrl_pipeline.sampling.seeds import derive_seed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -33,7 +35,7 @@ def add_adapters(model: "PreTrainedModel", rank: int, *, seed: int, name: str) -
     Args:
         model: Changed in place; the adapters take the type of its weights.
         rank: Columns of B and rows of A.
-        seed: Of the draw of A.
+        seed: Of the draw of A; all that decides it, whatever other threads draw.
         name: Of the parameters, as errors call them.
 
     Raises:
@@ -58,9 +60,9 @@ def add_adapters(model: "PreTrainedModel", rank: int, *, seed: int, name: str) -
         lora_alpha=ALPHA_PER_RANK * rank,
         target_modules=layers,
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):  # peft's own draws leave no trace
         model.add_adapter(config)
+    _draw_adapters(model, seed)
 
 
 @contextmanager
@@ -89,6 +91,17 @@ def merge_adapters(model: "PreTrainedModel") -> Iterator[tuple[str, Tensor]]:
             tensor = tensor + layers[name].get_delta_weight(adapter)
         if ".lora_" not in name:
             yield name.replace(".base_layer.", "."), tensor
+
+
+@torch.no_grad()
+def _draw_adapters(model: "PreTrainedModel", seed: int) -> None:
+    """Draws each A as peft does, which draws from the generator of all threads."""
+    for name, weight in model.named_parameters():
+        if ".lora_A." in name:
+            generator = torch.Generator().manual_seed(derive_seed(seed, name))
+            drawn = torch.empty(weight.shape, dtype=torch.float32)
+            torch.nn.init.kaiming_uniform_(drawn, math.sqrt(5), generator=generator)
+            weight.copy_(drawn)
 
 
 def _find_linear_layers(model: "PreTrainedModel") -> list[str]:
