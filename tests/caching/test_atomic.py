@@ -13,7 +13,7 @@ from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import ParquetDataset
 from kedro_datasets.text import TextDataset
 
-from pivotrl_pipeline.caching.atomic import atomic_saves, shares_folder
+from pivotrl_pipeline.caching.atomic import atomic_saves, shares_folder, writes_in_place
 from pivotrl_pipeline.caching.partial import is_partial, partial_path, remove_partials
 
 
@@ -118,6 +118,7 @@ def test_dataset_that_appends_is_left_alone(tmp_path: Path) -> None:
     save(dataset, "new")
 
     assert target.read_text() == "old new"
+    assert writes_in_place(DataCatalog({"out": dataset}), "out")
 
 
 def test_dataset_that_saves_atomically_by_itself_is_left_alone(tmp_path: Path) -> None:
@@ -134,6 +135,7 @@ def test_dataset_that_saves_atomically_by_itself_is_left_alone(tmp_path: Path) -
     save(dataset, [1])
 
     assert dataset.written_to == (tmp_path / "out.json").as_posix()
+    assert not writes_in_place(DataCatalog({"out": dataset}), "out")
 
 
 def test_folder_that_a_dataset_writes_is_replaced_as_a_whole(tmp_path: Path) -> None:

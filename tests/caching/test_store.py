@@ -111,3 +111,54 @@ def test_two_recipes_with_one_content_share_an_object(folder: Path) -> None:
     keep(store, folder, "two", "same")
 
     assert store.size() == (2, 4)
+
+
+def restore(
+    store: Store, code: str, paths: dict[str, Path], **options: set[str]
+) -> None:
+    kept = store.find("key", make_receipt(code).recipe.digest)
+    assert kept is not None
+    store.restore("key", kept, paths, **options)
+
+
+def test_restored_outputs_of_equal_content_are_files_of_their_own(folder: Path) -> None:
+    store = make_store(folder)
+    paths = {name: folder / "data" / name for name in ("one", "two")}
+    for path in paths.values():
+        path.write_text("same")
+    store.keep("key", make_receipt("one"), paths)
+    for path in paths.values():
+        path.unlink()
+
+    restore(store, "one", paths)
+    paths["one"].write_text("edited in place")
+
+    assert paths["two"].read_text() == "same"
+
+
+def test_an_output_behind_a_link_comes_back_behind_it(folder: Path) -> None:
+    store, link = make_store(folder), folder / "data" / "link"
+    real = folder / "elsewhere" / "real"
+    real.parent.mkdir()
+    real.write_text("first")
+    link.symlink_to(real)
+    store.keep("key", make_receipt("one"), {"out": link})
+    real.unlink()
+
+    restore(store, "one", {"out": link})
+
+    assert link.is_symlink()
+    assert real.read_text() == "first"
+    assert not real.is_symlink()
+
+
+def test_an_output_that_is_written_in_place_leaves_what_is_kept(folder: Path) -> None:
+    store, file = make_store(folder), folder / "data" / "out"
+    file.write_text("first")
+    store.keep("key", make_receipt("one"), {"out": file}, in_place={"out"})
+
+    for text in ("second", "third"):
+        file.write_text(text)
+        restore(store, "one", {"out": file}, in_place={"out"})
+
+        assert file.read_text() == "first"

@@ -50,6 +50,14 @@ def shares_folder(catalog: CatalogProtocol[Any, Any], name: str, folder: Path) -
     return _shares(_plain(catalog, name), catalog, folder)
 
 
+def writes_in_place(catalog: CatalogProtocol[Any, Any], name: str) -> bool:
+    """Whether a save writes into the files that are there."""
+    dataset = _plain(catalog, name)
+    return not (
+        getattr(type(dataset), "saves_atomically", False) or _can_redirect(dataset)
+    )
+
+
 def _shares(dataset: Any, catalog: CatalogProtocol[Any, Any], folder: Path) -> bool:
     """So it says of itself, or so the catalog says."""
     if getattr(dataset, "_overwrite", None) is False:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from kedro.pipeline.node import Node
 
+from .atomic import writes_in_place
 from .cache import Cache
 from .content import find_edited
 from .data import MISSING
@@ -70,7 +71,8 @@ class Recorder:
         if paths is None or kept is None:
             return
         key = self._ports.key(decision.node)
-        self._cache.store.restore(key, kept, paths)
+        in_place = self._in_place(decision.node)
+        self._cache.store.restore(key, kept, paths, in_place=in_place)
         if self._ports.outputs(decision.node) != dict(kept.receipt.outputs):
             raise OSError("the restored content is not the recorded one")
         self._cache.receipts.write(key, kept.receipt)
@@ -109,7 +111,11 @@ class Recorder:
         paths = self._ports.paths(node)
         if paths is not None:
             with contextlib.suppress(OSError):
-                self._cache.store.keep(key, receipt, paths)
+                in_place = self._in_place(node)
+                self._cache.store.keep(key, receipt, paths, in_place=in_place)
+
+    def _in_place(self, node: Node) -> set[str]:
+        return {n for n in node.outputs if writes_in_place(self._cache.catalog, n)}
 
     def _problem(self, decision: Decision, outputs: Mapping[str, str]) -> str:
         """Why no receipt can be written: something changed while the node ran."""

@@ -3,7 +3,8 @@
 What a recipe once produced comes back when the recipe does: a parameter flipped there
 and back costs a few links. Objects are hard links to the outputs where the filesystem
 has them, so what is current costs no space; every object is checked before it is used,
-because an output edited in place takes its linked object along.
+because an output edited in place takes its linked object along. An output that its own
+dataset writes in place is copied.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ import dataclasses
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from typing import Any
 from .content import Contents
 from .partial import partial_path, remove, replace
 from .receipts import Receipt, read_json, receipt_from, write_json
+
+Bring = Callable[[Path, Path], object]
+"""Makes the content of one file another's, by a link or a copy."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,22 @@ class Store:
         self._contents = contents
         self._limit = limit_bytes
 
-    def keep(self, key: str, receipt: Receipt, paths: Mapping[str, Path]) -> None:
-        """Keeps a node's outputs, unless they alone exceed the limit."""
+    def keep(
+        self,
+        key: str,
+        receipt: Receipt,
+        paths: Mapping[str, Path],
+        *,
+        in_place: Collection[str] = (),
+    ) -> None:
+        """Keeps a node's outputs, unless they alone exceed the limit.
+
+        Args:
+            key: Of the node's receipt.
+            receipt: Of the run that made the outputs.
+            paths: Dataset name → where the output lies.
+            in_place: Datasets whose next save writes into the files that are there.
+        """
         if (
             self._limit <= 0
             or sum(_size(path) for path in paths.values()) > self._limit
@@ -50,7 +68,8 @@ class Store:
         with contextlib.suppress(OSError):
             for name, path in paths.items():
                 for relative, digest in files[name].items():
-                    self._put(path / relative if relative else path, digest)
+                    file = path / relative if relative else path
+                    self._put(file, digest, shutil.copy2 if name in in_place else _link)
             entry = {"receipt": dataclasses.asdict(receipt), "files": files}
             write_json(self._entry(key, receipt.recipe.digest), entry)
 
@@ -64,14 +83,22 @@ class Store:
         objects = (digest for files in kept.files.values() for digest in files.values())
         return kept if all(self._is_intact(digest) for digest in objects) else None
 
-    def restore(self, key: str, kept: Kept, paths: Mapping[str, Path]) -> None:
+    def restore(
+        self,
+        key: str,
+        kept: Kept,
+        paths: Mapping[str, Path],
+        *,
+        in_place: Collection[str] = (),
+    ) -> None:
         """Puts the kept outputs where they were.
 
         Raises:
             OSError: If an output cannot be written.
         """
         for name, files in kept.files.items():
-            self._place(paths[name], files)
+            target = Path(os.path.realpath(paths[name]))
+            self._place(target, files, shutil.copy2 if name in in_place else _link)
         with contextlib.suppress(OSError):
             os.utime(self._entry(key, kept.receipt.recipe.digest))
 
@@ -102,26 +129,26 @@ class Store:
         entries = sum(1 for _ in self._entries.glob("*.json"))
         return entries, sum(_size(file) for file in self._objects.glob("*/*"))
 
-    def _place(self, target: Path, files: Mapping[str, str]) -> None:
+    def _place(self, target: Path, files: Mapping[str, str], bring: Bring) -> None:
         partial = partial_path(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             for relative, digest in files.items():
                 file = partial / relative if relative else partial
                 file.parent.mkdir(parents=True, exist_ok=True)
-                _link(self._object(digest), file)
+                bring(self._object(digest), file)
             replace(partial, target)
         finally:
             remove(partial)
 
-    def _put(self, file: Path, digest: str) -> None:
+    def _put(self, file: Path, digest: str, bring: Bring) -> None:
         target = self._object(digest)
         if self._is_intact(digest):
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = partial_path(target)
         try:
-            _link(file, partial)
+            bring(file, partial)
             replace(partial, target)
         finally:
             remove(partial)
@@ -137,10 +164,15 @@ class Store:
 
 
 def _link(source: Path, target: Path) -> None:
+    """Links, unless that made two outputs of equal content one file."""
+    source = Path(os.path.realpath(source))
     try:
-        os.link(source, target)
+        if source.stat().st_nlink == 1:
+            os.link(source, target)
+            return
     except OSError:
-        shutil.copy2(source, target)
+        pass
+    shutil.copy2(source, target)
 
 
 def _digests(value: Any) -> set[str]:
