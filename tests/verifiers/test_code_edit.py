@@ -83,6 +83,18 @@ GREP = ("Grep", {"pattern": "def f", "path": "src"})
         (VIEW, _editor("view", view_range=[40, 72])),
         (VIEW, _editor("view", view_range=[1, -1])),
         (VIEW, ("Read", {"file_path": "/repo/a.py", "offset": 40, "limit": 41})),
+        (VIEW, ("Read", {"path": "a.py", "start_line": "40", "end_line": "80"})),
+        (_editor("view"), _editor("view", view_range=[1, -1])),
+        (_editor("view", view_range=[1, 2]), ("Read", {"path": "a.py", "limit": 2})),
+        (
+            ("Read", {"path": "a.py", "limit": 2, "offset": None}),
+            ("Read", {"path": "a.py", "limit": 2, "offset": 1}),
+        ),
+        (
+            ("Read", {"path": "a.py", "limit": 2, "offset": 0}),
+            ("Read", {"path": "a.py", "startLine": 1, "endLine": 2}),
+        ),
+        (_editor("view", view_range=[500]), _editor("view", view_range=[500])),
         (WRITE, WRITE),
         (INSERT, INSERT),
         (BASH, ("execute_bash", {"command": 'grep -n -r "def f" src/'})),
@@ -171,6 +183,44 @@ def test_steps_that_do_something_else_fail(
 
     assert (verdict.reward, verdict.reason) == (0.0, VerdictReason(reason))
     assert verdict.detail.startswith(detail)
+
+
+EARLY, LATE = (
+    {
+        "target_file": "a.py",
+        "start_line_one_indexed": first,
+        "end_line_one_indexed_inclusive": last,
+    }
+    for first, last in ((1, 50), (900, 950))
+)
+
+
+@pytest.mark.parametrize(
+    ("demonstrated", "sampled"),
+    [
+        (VIEW, _editor("view", view_range=["x", "y"])),
+        (VIEW, _editor("view", view_range=[500])),
+        (VIEW, _editor("view", view_range=[80, 40])),
+        (VIEW, _editor("view", view_range="40-80")),
+        (VIEW, _editor("view", view_range=[1, 10**400])),
+        (VIEW, ("Read", {"path": "a.py", "offset": "500", "limit": "2"})),
+        (VIEW, ("Read", {"path": "a.py", "offset": 40, "limit": "all"})),
+        (("Read", EARLY), ("Read", LATE)),
+        (
+            ("Read", {"path": "a.py", "start_line": 1, "end_line": 50}),
+            ("Read", {"path": "a.py", "start_line": 900, "end_line": 950}),
+        ),
+        (_editor("view", view_range=[500]), _editor("view")),
+        (_editor("view", view_range=[500]), VIEW),
+        (_editor("view"), _editor("view", view_range=[500])),
+    ],
+)
+def test_range_that_shows_other_lines_or_none_fails(
+    demonstrated: Any, sampled: Any
+) -> None:
+    verdict = VERIFIER.verify(STATE, _calls(demonstrated), _calls(sampled))
+
+    assert (verdict.reward, verdict.reason) == (0.0, VerdictReason.TARGET_MISMATCH)
 
 
 def test_several_steps_count_in_any_order_but_all_of_them() -> None:

@@ -134,7 +134,8 @@ class CodeEditVerifier:
         self, expected: CodingStep, found: CodingStep
     ) -> _Difference | None:
         if expected.category == "read" and not self._shows_enough(expected, found):
-            return VerdictReason.TARGET_MISMATCH, f"lines: found {found.lines}"
+            shown = found.lines or "no readable range"
+            return VerdictReason.TARGET_MISMATCH, f"lines: found {shown}"
         if expected.category == "insert" and not json_equal(expected.line, found.line):
             return VerdictReason.TARGET_MISMATCH, f"line: found {describe(found.line)}"
         if expected.category == "search" and not self._same_path(
@@ -155,9 +156,9 @@ class CodeEditVerifier:
         return code_similarity(expected, found) >= self.parameters.similarity
 
     def _shows_enough(self, expected: CodingStep, found: CodingStep) -> bool:
-        if found.lines is None:
-            return True
         if expected.lines is None:
+            return json_equal(expected.line_range, found.line_range)
+        if found.lines is None:
             return False
         (first, last), (other_first, other_last) = expected.lines, found.lines
         if last == float("inf"):

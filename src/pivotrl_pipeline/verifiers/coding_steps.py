@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pivotrl_pipeline.parameters.verifiers import CodingTool
 from pivotrl_pipeline.records.messages import JsonObject, JsonValue, ToolCall
+from pivotrl_pipeline.verifiers.comparators import parse_number
 
 _PATH = ("path", "file_path", "filePath", "filepath", "file", "target_file", "filename")
 _OLD = ("old_str", "old_string", "oldString", "search")
@@ -14,6 +15,10 @@ _INSERTED = ("new_str", "insert_text", "text", "content")
 _COMMAND = ("command", "cmd", "script")
 _PATTERN = ("pattern", "query", "regex", "search_term")
 
+_RANGE = "view_range"
+_FIRST = ("start_line", "startLine", "start_line_one_indexed", "offset")
+_LAST = ("end_line", "endLine", "end_line_one_indexed_inclusive")
+_COUNT = "limit"
 _MAX_LINE = 1e12
 
 FIELDS_BY_CATEGORY: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -39,7 +44,10 @@ class CodingStep:
     fields: Mapping[str, JsonValue]
     """The required fields that were found."""
     lines: tuple[float, float] | None
-    """First and last line that a reading step shows; None shows the whole file."""
+    """First and last line that a reading step shows; None where ``line_range`` cannot
+    be read."""
+    line_range: JsonObject
+    """The arguments that name those lines, as they were given."""
     line: JsonValue
     """Where an inserting step inserts."""
     place: str
@@ -61,10 +69,16 @@ def read_step(call: ToolCall, tools: Sequence[CodingTool]) -> CodingStep | None:
     if category == "edit":
         fields.setdefault("new", "")
     place = next((arguments[key] for key in _PATH if key in arguments), "")
+    line_range = {
+        key: arguments[key]
+        for key in (_RANGE, *_FIRST, *_LAST, _COUNT)
+        if arguments.get(key) is not None
+    }
     return CodingStep(
         category,
         fields,
-        _read_lines(arguments) if category == "read" else None,
+        _read_lines(line_range),
+        line_range,
         arguments.get("insert_line", arguments.get("line")),
         place if isinstance(place, str) else "",
     )
@@ -79,21 +93,24 @@ def _find_category(
     return None
 
 
-def _read_lines(arguments: JsonObject) -> tuple[float, float] | None:
-    view = arguments.get("view_range")
-    if isinstance(view, list) and len(view) == 2:
-        first, last = _number(view[0]), _number(view[1])
-        if first is None or last is None:
-            return None
-        return first, (float("inf") if last == -1 else last)
-    first, count = _number(arguments.get("offset")), _number(arguments.get("limit"))
-    if first is None and count is None:
+def _read_lines(line_range: JsonObject) -> tuple[float, float] | None:
+    """First and last line, counted from 1; without any argument the whole file."""
+    view = line_range.get(_RANGE, [1, -1])
+    if not isinstance(view, list) or len(view) != 2:
         return None
-    first = first or 0
-    return first, (float("inf") if count is None else first + count - 1)
+    first, last = (
+        _number(next((line_range[key] for key in keys if key in line_range), given))
+        for keys, given in zip((_FIRST, _LAST), view, strict=True)
+    )
+    if first is None or last is None:
+        return None
+    first = first or 1.0  # where a tool counts from 0
+    last = float("inf") if last == -1 else last
+    if _COUNT in line_range:
+        last = min(last, first - 1 + (_number(line_range[_COUNT]) or 0))
+    return (first, last) if 0 < first <= last else None
 
 
 def _number(value: JsonValue) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value) if abs(value) < _MAX_LINE else None
+    number = parse_number(value)
+    return None if number is None or abs(number) > _MAX_LINE else float(number)
