@@ -134,3 +134,157 @@ def test_modules_that_import_a_name_from_each_other_are_read_to_an_end(
     )
 
     assert sources.symbols("nodes.node") == {"nodes.node", "b.f"}
+
+
+RULES = """
+import dataclasses
+import enum
+from typing import NamedTuple
+from pydantic import BaseModel
+
+class Plain:
+    def apply(self, x):
+        return x
+
+@dataclasses.dataclass
+class Record(Plain):
+    parts: object = None
+
+class Model(BaseModel, Plain):
+    part: object
+
+class Kind(Plain, enum.Enum):
+    one = 1
+
+class Pair(NamedTuple):
+    part: int
+
+    def apply(self, x):
+        return Plain.apply(self, x)
+
+class Table(dict, Plain):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    "captured",
+    [
+        "Record(3)",
+        "Model(part=3)",
+        "Model(part={'a': Record()})",
+        "{'a': Plain}",
+        "Record(Table(a=1))",
+        "[Kind.one]",
+        "Pair(1)",
+    ],
+)
+def test_the_classes_of_captured_values_count(sources: Sources, captured: str) -> None:
+    sources.write(
+        rules=RULES,
+        nodes="import functools\nfrom .rules import *\n\n"
+        "def f(x, rule):\n    return x\n\n"
+        f"node = functools.partial(f, rule={captured})\n",
+    )
+    node = sources.load("nodes").node
+    before = sources.fingerprint(node).digest
+    sources.write(rules=RULES.replace("return x", "return x + 1"))
+
+    assert sources.fingerprint(node).digest != before
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "lambda x: sample_code.ops.scale(x, k)",
+        "lambda x: [sample_code.ops.scale(y, k) for y in x]",
+        "deferred(k)",
+        "relative(k)",
+        "module(k)",
+        "dotted(k)",
+    ],
+)
+def test_functions_made_in_functions_reach_what_they_import(
+    sources: Sources, function: str
+) -> None:
+    ops = "def scale(x, k):\n    return x * k\n"
+    sources.write(
+        ops=ops,
+        other="def unrelated():\n    return 1\n",
+        nodes=f"""
+import sample_code.ops
+
+def deferred(k):
+    def node(x):
+        from sample_code.ops import scale
+        return scale(x, k)
+    return node
+
+def relative(k):
+    def node(x):
+        from .ops import scale
+        return scale(x, k)
+    return node
+
+def module(k):
+    def node(x):
+        from . import ops
+        return ops.scale(x, k)
+    return node
+
+def dotted(k):
+    def node(x):
+        import sample_code.ops
+        return sample_code.ops.scale(x, k)
+    return node
+
+def make(k):
+    return {function}
+
+node = make(2)
+""",
+    )
+    node = sources.load("nodes").node
+    before = sources.fingerprint(node).digest
+    sources.write(other="def unrelated():\n    return 2\n")
+    is_exact = sources.fingerprint(node).digest == before
+    sources.write(ops=ops.replace("x * k", "x / k"))
+
+    assert sources.fingerprint(node).digest != before
+    assert is_exact or function == "dotted(k)"
+
+
+def test_a_bound_method_brings_the_class_that_it_is_bound_to(sources: Sources) -> None:
+    nodes = """
+import dataclasses
+
+@dataclasses.dataclass
+class Base:
+    k: int
+
+    def run(self, x):
+        return self.step(x)
+
+class Sub(Base):
+    def step(self, x):
+        return x
+
+node = Sub(3).run
+"""
+    sources.write(nodes=nodes)
+    node = sources.load("nodes").node
+    before = sources.fingerprint(node).digest
+    sources.write(nodes=nodes.replace("return x", "return x + 1"))
+
+    assert sources.fingerprint(node).digest != before
+
+
+def test_the_names_and_kinds_of_arguments_count(sources: Sources) -> None:
+    digests = []
+    for arguments in ("a, b", "b, a", "a, /, b", "a, *, b", "a, b, *c"):
+        sources.write(
+            nodes=f"def make(k):\n    return lambda {arguments}: k\n\nnode = make(1)\n"
+        )
+        digests.append(sources.fingerprint(sources.load("nodes").node).digest)
+
+    assert len(set(digests)) == 5

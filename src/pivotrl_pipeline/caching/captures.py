@@ -4,10 +4,14 @@ A function of a module is its symbol. A lambda, a function made inside another, 
 ``partial``, a bound method or a callable object brings values along; they count too.
 """
 
+import dataclasses
+import dis
+import enum
 import functools
+import importlib.util
 import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from .modules import Modules
 from .reach import FILE, Reach, package_of
@@ -50,6 +54,9 @@ class Start:
 
     def _named(self, module: str, qualified: str) -> None:
         self.captured.append(f"{module}.{qualified}")
+        self._reach_name(module, qualified)
+
+    def _reach_name(self, module: str, qualified: str) -> None:
         if not self._modules.owns(module):
             self.reach.packages |= package_of(module)
         else:
@@ -62,8 +69,9 @@ class Start:
             return
         self.captured.append(_code_digest(function.__code__))
         scope = function.__globals__.get("__name__", module)
-        for name in sorted(_names(function.__code__)):
-            self.reach.add(self._resolve(scope, (name,)))
+        package = function.__globals__.get("__package__") or ""
+        for chain in sorted(_references(function.__code__, package)):
+            self.reach.add(self._resolve(scope, chain))
         cells = [cell.cell_contents for cell in function.__closure__ or ()]
         self._capture([*(function.__defaults__ or ()), *cells])
         self._capture(sorted((function.__kwdefaults__ or {}).items()))
@@ -80,6 +88,7 @@ class Start:
     def _capture(self, values: Iterable[object]) -> None:
         for value in values:
             if isinstance(value, tuple | list):
+                self._reach_name(type(value).__module__, type(value).__qualname__)
                 self.captured.append(f"{type(value).__name__}{len(value)}")
                 self._capture(value)
             elif callable(value) or isinstance(value, types.MethodType):
@@ -88,6 +97,8 @@ class Start:
                 self.reach.units.add((value.__name__, FILE))
             else:
                 self.captured.append(canonical_json(value))
+                for kind in _classes(value):
+                    self._reach_name(kind.__module__, kind.__qualname__)
 
 
 def _is_top_level(function: types.FunctionType) -> bool:
@@ -98,9 +109,41 @@ def _is_top_level(function: types.FunctionType) -> bool:
     return value is function
 
 
+def _classes(value: object) -> Iterator[type]:
+    """The classes of a value that has a canonical form, and those that it names."""
+    if isinstance(value, type):
+        yield value
+        return
+    yield type(value)
+    parts: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        parts = [*value.keys(), *value.values()]
+    elif isinstance(value, list | tuple | set | frozenset):
+        parts = value
+    elif isinstance(value, enum.Enum):
+        parts = [value.value]
+    elif dataclasses.is_dataclass(value):
+        parts = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    else:
+        fields = getattr(type(value), "model_fields", ())  # of Pydantic
+        extra = getattr(value, "model_extra", None) or {}
+        parts = [*(getattr(value, name) for name in fields), *extra.values()]
+    for part in parts:
+        yield from _classes(part)
+
+
 def _code_digest(code: types.CodeType) -> str:
-    constants = [_constant(constant) for constant in code.co_consts]
-    return digest_text(code.co_code.hex(), *constants, *code.co_names)
+    """Of what the code does, and of its arguments' names, by which Kedro binds."""
+    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
+    return digest_text(
+        code.co_code.hex(),
+        code.co_exceptiontable.hex(),
+        *(_constant(constant) for constant in code.co_consts),
+        *code.co_names,
+        "",
+        *code.co_varnames,
+        *map(str, (*counts, code.co_flags)),
+    )
 
 
 def _constant(value: object) -> str:
@@ -111,6 +154,33 @@ def _constant(value: object) -> str:
     return repr(value)
 
 
-def _names(code: types.CodeType) -> set[str]:
+def _references(code: types.CodeType, package: str) -> set[Chain]:
+    """The dotted names that the code looks up in its module, and what it imports."""
+    found: set[Chain] = set()
+    chain: Chain = ()
+    before: list[dis.Instruction] = []
+    for instruction in dis.get_instructions(code):
+        name = instruction.opname
+        if name == "EXTENDED_ARG":
+            continue
+        if name == "IMPORT_NAME":
+            level, names = before[-2].argval, before[-1].argval
+            found |= _imported("." * level + instruction.argval, names, package)
+        elif chain and name in {"LOAD_ATTR", "LOAD_METHOD"}:
+            chain = (*chain, instruction.argval)
+        else:
+            found |= {chain} - {()}
+            is_name = name.endswith(("_GLOBAL", "_NAME", "_GLOBALS"))
+            chain = (instruction.argval,) if is_name else ()
+        before.append(instruction)
     inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
-    return set(code.co_names).union(*(_names(c) for c in inner))
+    return found.union(*(_references(c, package) for c in inner))
+
+
+def _imported(dotted: str, names: Sequence[str] | None, package: str) -> set[Chain]:
+    """Of ``from dotted import names``, or of ``import dotted``."""
+    module = importlib.util.resolve_name(dotted, package)
+    parents = module.split(".")
+    tops = {".".join(parents[: i + 1]) for i in range(len(parents))}
+    targets = {f"{module}:{name}" for name in names} if names else tops
+    return {(f"!{module}",), *((f"@{target}",) for target in targets)}

@@ -125,6 +125,7 @@ class Resolver:
                 if name == FILE:  # its imports are attributes of it too
                     chains |= {(imported,) for imported in syntax.imports}
                     reach.units |= self._starred_files(syntax)
+                    reach.units |= self._submodules(module)
                 for chain in chains:
                     reach.add(self.resolve(module, chain))
             if ".".join(unit) not in self._named_imports:
@@ -215,6 +216,10 @@ class Resolver:
         elif not is_bound:
             reach.units |= self._starred_files(syntax)
         return reach
+
+    def _submodules(self, module: str) -> set[Unit]:
+        names = self._modules.names()
+        return {(name, FILE) for name in names if name.startswith(f"{module}.")}
 
     def _starred_files(self, syntax: ModuleSyntax) -> set[Unit]:
         return {(s, FILE) for s in syntax.stars if self._modules.owns(s)}
