@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -34,7 +35,12 @@ def _threads() -> Iterator[None]:
 
 
 def _sample(
-    catalog: DataCatalog, folder: Path, *, threads: int, engine: str = "a"
+    catalog: DataCatalog,
+    folder: Path,
+    *,
+    threads: int = 1,
+    engine: str = "a",
+    **changes: Any,
 ) -> pd.DataFrame:
     torch.set_num_threads(threads)
     candidates = catalog.load("pivot_candidates").head(NUM_TURNS)
@@ -44,7 +50,7 @@ def _sample(
         candidates,
         catalog.load("initial_policy"),
         RolloutStore(folder, engine),
-        catalog.load("params:policy"),
+        catalog.load("params:policy").model_copy(update=changes),
         catalog.load("params:rollout_sampling"),
     )
     return rollouts
@@ -66,3 +72,15 @@ def test_another_number_of_threads_or_another_engine_samples_afresh(
     assert "come from the rollout store" in caplog.text
     pd.testing.assert_frame_equal(two, alone, check_exact=True)
     pd.testing.assert_frame_equal(one, again, check_exact=True)
+
+
+def test_a_run_that_ran_out_of_memory_goes_on_with_less(
+    catalog: DataCatalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    before = _sample(catalog, tmp_path)
+
+    after = _sample(catalog, tmp_path, max_tokens_in_flight=64)
+
+    assert "come from the rollout store" in caplog.text
+    pd.testing.assert_frame_equal(before, after, check_exact=True)

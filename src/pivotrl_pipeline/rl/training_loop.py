@@ -2,7 +2,8 @@
 
 Between them the weights are measured and the progress is saved; at the end the best or
 the last weights are given. A killed run goes on from its last checkpoint to the same
-bits, since all that an update draws is a function of the seed and its index.
+bits, since all that an update draws is a function of the seed and its index; see
+`open_checkpoints` for the one exception.
 """
 
 import time
@@ -88,6 +89,10 @@ def open_checkpoints(
     validation_tasks: ValidationTasks | None,
 ) -> CheckpointFolder | None:
     """The checkpoints of this very training, of which the folder may hold some.
+
+    They may be of another ``policy.max_tokens_in_flight``, so that a training that ran
+    out of memory goes on with less; what was sampled before may then differ by rounding
+    from what would be sampled now.
 
     Args:
         checkpoints: Of trainings by this code; None keeps none.

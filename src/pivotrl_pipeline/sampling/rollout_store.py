@@ -5,8 +5,10 @@ through the policy in one `Policy.sample` call. Its key covers all that the samp
 depend on, down to the arithmetic (the policy's weights, the engine's code, libraries,
 device and number of threads, every prompt of the call, seeds, settings), so a stored
 unit is, byte for byte, what sampling it again would give: a run continued with another
-number of threads samples afresh rather than mix two. Deleting the store costs only
-time.
+number of threads samples afresh rather than mix two. `policy.max_tokens_in_flight`
+alone is left out, on purpose: who lowers it because memory ran out goes on, with
+samples that may differ by rounding from those of the new value. Deleting the store
+costs only time.
 
 Units are flushed in shards: Parquet files named by their content, written beside and
 renamed, so several processes can share a store and a kill loses at most the units

@@ -27,7 +27,9 @@ def sample_rollouts(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`rollouts`, K actions of the frozen initial policy at every candidate.
 
-    And `sampling_cost`.
+    And `sampling_cost`. Samples that the store keeps from another
+    ``policy.max_tokens_in_flight`` are taken, so that a run that ran out of memory goes
+    on with less; they may differ by rounding from what would be sampled now.
     """
     policy = load_policy(initial_policy.location, policy_parameters)
     sampling = SamplingSettings(
