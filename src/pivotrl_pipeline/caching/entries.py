@@ -23,6 +23,7 @@ _LOCATION_KEYS = frozenset(
     {"type", "filepath", "path", "credentials", "fs_args", "metadata", "versioned"}
     | {"version", "validator"}
 )
+_OPEN_KEYS = frozenset({"open_args_load", "open_args_save"})
 _URL = re.compile(r"^(?P<protocol>[a-z][a-z0-9+.-]+)://")
 
 
@@ -53,14 +54,15 @@ class Entry:
 
     def loading_digest(self) -> str:
         """Digest of the settings that can change what is loaded."""
-        return self._settings("save_args")
+        return self._settings({"save_args", "open_args_save"})
 
     def saving_digest(self) -> str:
         """Digest of the settings that can change what is saved."""
-        return self._settings("load_args")
+        return self._settings({"load_args", "open_args_load"})
 
-    def _settings(self, ignored: str) -> str:
-        kept = {k: v for k, v in self.arguments.items() if k != ignored and v}
+    def _settings(self, ignored: set[str]) -> str:
+        given = {k: v for k, v in self.arguments.items() if k not in ignored}
+        kept = {k: v for k, v in given.items() if v is not None and v != {}}
         return digest_value([self.class_path, self.is_versioned, kept, self.validator])
 
 
@@ -115,7 +117,7 @@ class Entries:
             class_path=class_path,
             location=location.removeprefix("file://"),
             is_versioned=bool(config.get("versioned") or config.get("version")),
-            arguments={k: v for k, v in config.items() if k not in _LOCATION_KEYS},
+            arguments=_arguments(config),
             validator=config.get("validator"),
         )
 
@@ -160,6 +162,15 @@ def _from_pattern(catalog: Any, name: str) -> bool:
         resolver.match_dataset_pattern(name)
         or resolver.match_user_catch_all_pattern(name)
     )
+
+
+def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the filesystem only how files are opened, such as their encoding."""
+    opened = config.get("fs_args") or {}
+    return {
+        **{k: v for k, v in config.items() if k not in _LOCATION_KEYS},
+        **{k: v for k, v in opened.items() if k in _OPEN_KEYS},
+    }
 
 
 def _class_name(config: Mapping[str, Any]) -> str:
