@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pivotrl_pipeline.caching.content import Contents
+from pivotrl_pipeline.caching.content import Contents, find_edited
 from pivotrl_pipeline.caching.memory import Memory
 
 # sha256("abc"), from FIPS 180-4
@@ -97,3 +97,19 @@ def test_partial_files_do_not_count(tmp_path: Path) -> None:
     (tmp_path / f".a.{'0' * 32}.partial.json").write_bytes(b"[")
 
     assert contents.digest(tmp_path) == before
+
+
+@pytest.mark.parametrize("put_back", [False, True])
+def test_edit_since_then_is_found(tmp_path: Path, put_back: bool) -> None:
+    file = tmp_path / "a.py"
+    file.write_bytes(b"abc")
+    age(file)
+    status, since = file.stat(), time.time_ns()
+    assert find_edited([file], since_nanoseconds=since) is None
+
+    time.sleep(0.05)
+    file.write_bytes(b"abd")
+    if put_back:
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    assert find_edited([file], since_nanoseconds=since) == file

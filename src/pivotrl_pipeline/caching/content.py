@@ -84,7 +84,8 @@ def find_edited(files: Iterable[Path], *, since_nanoseconds: int) -> Path | None
     """The first of the files that changed since then, ``None`` if none did."""
     for file in sorted(files):
         with contextlib.suppress(OSError):
-            if file.stat().st_mtime_ns > since_nanoseconds:
+            status = file.stat()
+            if max(status.st_mtime_ns, status.st_ctime_ns) > since_nanoseconds:
                 return file
     return None
 
