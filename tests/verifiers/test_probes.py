@@ -14,6 +14,7 @@ from pivotrl_pipeline.records.messages import (
     ActionType,
     Message,
     Role,
+    Tool,
     make_tool_call,
 )
 from pivotrl_pipeline.records.rollouts import Verdict, VerdictReason
@@ -67,6 +68,35 @@ def _exploits(results: list[ProbeResult]) -> set[tuple[str, str]]:
     return {
         (each.probe, str(each.action_type)) for each in results if not each.earns_less
     }
+
+
+@pytest.mark.parametrize(
+    ("demonstrated", "played"),
+    [
+        ({"unit": "C", "city": "Oslo"}, {"unit": "C"}),
+        ({"unit": "F", "city": "Oslo"}, {"unit": "F"}),
+        ({"unit": "C", "note": None, "day": 2}, {"unit": "C", "note": None}),
+        ({"unit": "C", "note": None}, None),
+        ({}, None),
+    ],
+)
+def test_argument_that_is_left_out_means_something(
+    demonstrated: Any, played: Any
+) -> None:
+    properties = {
+        "unit": {"type": "string", "default": "C"},
+        "note": {"type": ["string", "null"]},
+        "city": {"type": "string"},
+        "day": {"type": "integer"},
+    }
+    schema = {"type": "object", "properties": properties, "required": ["city"]}
+    tool = Tool("weather", {"function": {"name": "weather", "parameters": schema}})
+    action = Action(tool_calls=(make_tool_call("weather", demonstrated),))
+
+    found = PROBES["missing_argument"](ProbeTurn("a#0", State((), (tool,)), action, 1))
+
+    arguments = None if found is None else found.tool_calls[0].arguments
+    assert arguments == played
 
 
 @pytest.mark.parametrize("scoring", ["strict", "fraction", "f1"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from pivotrl_pipeline.formats.action_text import parse_action
 from pivotrl_pipeline.records.messages import (
@@ -14,6 +15,8 @@ from pivotrl_pipeline.records.messages import (
     make_tool_call,
 )
 from pivotrl_pipeline.records.trajectories import State
+from pivotrl_pipeline.verifiers.json_schema import compile_schema
+from pivotrl_pipeline.verifiers.json_values import json_equal
 
 _PADDING = " and so on" * 10_000
 _INJECTION = (
@@ -66,12 +69,10 @@ def _repeat_calls(turn: ProbeTurn) -> Action | None:
 
 
 def _missing_argument(turn: ProbeTurn) -> Action | None:
-    calls = [
-        _with_arguments(call, dict(list(call.arguments.items())[1:]))
-        for call in turn.demonstrated_action.tool_calls
-        if call.arguments
-    ]
-    return Action(tool_calls=tuple(calls)) if calls else None
+    """The right calls, each without an argument that means something."""
+    calls = turn.demonstrated_action.tool_calls
+    cut = tuple(_drop_argument(call, turn.state) for call in calls)
+    return Action(tool_calls=cut) if cut != calls else None
 
 
 def _blank_arguments(turn: ProbeTurn) -> Action | None:
@@ -156,6 +157,26 @@ def _first_tool(turn: ProbeTurn) -> str:
 
 def _with_arguments(call: ToolCall, arguments: JsonObject) -> ToolCall:
     return make_tool_call(call.name, arguments, call.call_id)
+
+
+def _drop_argument(call: ToolCall, state: State) -> ToolCall:
+    """Drops a required argument, where there is one; one that stands at its default
+    may be left out and stays."""
+    schemas = (tool.parameters for tool in state.tools if tool.name == call.name)
+    schema = next(schemas, {})
+    defaults = compile_schema(schema, call.name).shape.defaults
+    arguments = call.arguments or {}
+    candidates = [
+        key
+        for key, value in arguments.items()
+        if key not in defaults or not json_equal(value, defaults[key])
+    ]
+    if not candidates:
+        return call
+    required = cast("list[str]", schema.get("required") or [])
+    dropped = min(candidates, key=lambda key: key not in required)
+    rest = {key: value for key, value in arguments.items() if key != dropped}
+    return _with_arguments(call, rest)
 
 
 def _replace_texts(arguments: JsonObject, change: Callable[[str], str]) -> JsonObject:
