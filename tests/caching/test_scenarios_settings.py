@@ -1,8 +1,11 @@
 """Which nodes run after parameters, the catalog or the environment changed."""
 
+import re
+
 import pytest
 
 from caching.toy_project import Project
+from pivotrl_pipeline.caching.options import CacheOptions
 
 pytestmark = pytest.mark.slow
 
@@ -307,11 +310,31 @@ def test_unknown_option_in_cache_yml_is_refused(project: Project) -> None:
     assert "cache.yml sets 'sise'; choose from:" in result.output
 
 
+@pytest.mark.parametrize("option", ["packages", "named_imports"])
+@pytest.mark.parametrize("value", ["toy", ["toy", 3], None])
+def test_an_option_that_is_no_list_of_names_is_refused(
+    option: str, value: object
+) -> None:
+    message = rf"cache\.{option} is {re.escape(repr(value))}; write a list of names"
+    with pytest.raises(ValueError, match=message):
+        CacheOptions(**{option: value})  # type: ignore[arg-type]  # what YAML holds
+
+
+@pytest.mark.parametrize("name", ["no_such_package", "json.decoder", ""])
+def test_a_package_that_cannot_be_found_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"names '{name}', which is no top-level"):
+        CacheOptions(packages=("json", name))
+
+
 def test_code_that_a_parameter_names_counts(project: Project) -> None:
     project.edit(
         "conf/base/parameters.yml", "factor: 2", "factor: {by: own_code.factor}"
     )
-    project.write("src/own_code.py", "def factor():\n    return 2")
+    project.write(
+        "src/own_code.py",
+        "from own_numbers import two\n\n\ndef factor():\n    return two()",
+    )
+    project.write("src/own_numbers.py", "def two():\n    return 2")
     project.write(
         "conf/base/cache.yml", "cache: {named_imports: [toy.arithmetic.multiply]}"
     )
@@ -327,9 +350,9 @@ def test_code_that_a_parameter_names_counts(project: Project) -> None:
     project.edit("src/toy/constants.py", "UNRELATED = 1", "UNRELATED = 2")
     assert project.run().ran == []
 
-    project.write("src/own_code.py", "def factor():\n    return 3")
+    project.write("src/own_numbers.py", "def two():\n    return 3")
 
     result = project.run()
     assert result.ran == ["scale", "summarise", "render"]
-    assert "code changed (own_code.factor)" in result.line("scale")
+    assert "code changed (own_numbers.two)" in result.line("scale")
     assert project.outputs() == project.from_scratch()

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 
@@ -34,7 +35,23 @@ class CacheOptions:
                 "choose from: module, symbol."
             )
         for name in ("packages", "named_imports"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            object.__setattr__(self, name, _names(name, getattr(self, name)))
+        for package in self.packages:
+            if not package.isidentifier() or find_spec(package) is None:
+                raise ValueError(
+                    f"cache.packages names {package!r}, which is no top-level package "
+                    "that can be found; correct it or put its folder on PYTHONPATH."
+                )
+
+
+def _names(option: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(name, str) for name in value
+    ):
+        raise ValueError(
+            f"cache.{option} is {value!r}; write a list of names, such as [name]."
+        )
+    return tuple(value)
 
 
 @dataclass(frozen=True)

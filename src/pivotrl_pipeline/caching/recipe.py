@@ -155,8 +155,24 @@ class Recipes:
                     foreign.add(top)
                     continue
                 self._modules.add(top)
-            named[text] = self._code.of_name(text.replace(":", "."))
+            named[text] = self._code_beside(text.replace(":", "."))
         return named, foreign
+
+    def _code_beside(self, dotted: str) -> CodeFingerprint:
+        """The code of a name, with that of modules it mentions that have no version."""
+        while True:
+            found = self._code.of_name(dotted)
+            beside = [
+                name
+                for name in found.packages
+                if not self._modules.owns(name)
+                and _is_package(name)
+                and not _is_installed(name)
+            ]
+            if not beside:
+                return found
+            for name in beside:
+                self._modules.add(name)
 
     def _parameter(self, name: str, leaves: dict[str, str]) -> str:
         try:

@@ -46,6 +46,8 @@ class Resolver:
         names = self._modules.names()
         if names is not self._names:
             self._names = names
+            self._reach.clear()  # what was another package's may be source now
+            self._touches.clear()
             digest = digest_text(*names, "", *sorted(self._named_imports))
             self._state = f"{self._modules.version()}:{digest}"
         return self._state
