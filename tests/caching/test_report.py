@@ -2,7 +2,11 @@ import pytest
 from kedro.pipeline import Node
 
 from pivotrl_pipeline.caching.decisions import Decision
+from pivotrl_pipeline.caching.receipts import Receipt
+from pivotrl_pipeline.caching.recipe import Recipe
 from pivotrl_pipeline.caching.report import (
+    Report,
+    describe_decision,
     describe_plan,
     describe_seconds,
     describe_size,
@@ -71,3 +75,35 @@ def test_durations_are_told_in_fitting_units(seconds: float, text: str) -> None:
 )
 def test_sizes_are_told_in_fitting_units(size: float, text: str) -> None:
     assert describe_size(size) == text
+
+
+def test_new_and_changed_ingredients_are_marked() -> None:
+    before = {"code": "1" * 64, "python": "3.11"}
+    after = {"code": "2" * 64, "python": "3.11", "package numpy": "2.0"}
+    receipt = Receipt("node", before, {}, {}, {}, 1.0, "run")
+    node = make_decision("a", "run").node
+
+    known = describe_decision(
+        Decision(node, "run", (), Recipe(after, {}, {}), receipt=receipt)
+    )
+    unknown = describe_decision(Decision(node, "run", (), Recipe(after, {}, {})))
+
+    marked = [line.split()[1] for line in known if line.startswith("*")]
+    assert marked == ["code", "package"]
+    assert not [line for line in unknown if line.startswith("*")]
+
+
+def test_only_recorded_nodes_are_said_to_be_skipped_next_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    report = Report()
+    for name in ("a", "b", "c"):
+        report.started(make_decision(name, "run"))
+    for name in ("a", "b"):
+        report.finished(make_decision(name, "run"), 1.0)
+
+    report.log_failure({"b", "c"})
+
+    told = "Failed in c; 1 node that finished is skipped next time."
+    assert caplog.messages[-1] == told

@@ -69,7 +69,33 @@ def test_outputs_that_nothing_stores_are_made_each_time(project: Project) -> Non
     second = project.run()
 
     assert first.ran == second.ran == ["render"]
-    assert second.line("render").endswith("nothing stores or uses its outputs")
+    assert second.line("render").endswith("nothing stores or uses its output 'report'")
+
+
+def test_an_output_that_only_the_caller_has_is_made_each_time(
+    project: Project,
+) -> None:
+    project.edit(REGISTRY, "nodes.render,", "nodes.render_two,")
+    project.edit(REGISTRY, '"report",', '["report", "length"],')
+    project.append(
+        "src/toy/nodes.py",
+        "\n\ndef render_two(summary, options):\n"
+        "    text = render(summary, options)\n    return text, len(text)\n",
+    )
+    script = """
+from pathlib import Path
+from kedro.framework.startup import bootstrap_project
+from kedro.framework.project import settings
+bootstrap_project(Path.cwd())
+for _ in range(2):
+    with settings.SESSION_CLASS.create() as session:
+        print("length", session.run()["length"].load())
+"""
+
+    called = project.python("-c", script)
+
+    assert called.ran == ["render", "render"]
+    assert called.output.count("length 13") == 2
 
 
 def test_nodes_with_side_effects_or_the_tag_always_run(project: Project) -> None:
@@ -189,6 +215,19 @@ def test_finished_nodes_of_a_failed_run_are_kept(
     assert project.outputs() == project.from_scratch()
 
 
+def test_only_nodes_with_receipts_are_said_to_be_skipped_next_time(
+    fresh_project: Project,
+) -> None:
+    project = fresh_project
+    keep_in_memory(project, "numbers")
+    project.edit("src/toy/nodes.py", '    ran("summarise")', "    1 / 0")
+
+    failed = project.kedro("run")
+
+    assert failed.ran == ["parse", "scale"]
+    assert "1 node that finished is skipped next time" in failed.output
+
+
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_killed_run_continues_where_it_was(project: Project, runner: str) -> None:
     project.edit("conf/base/parameters.yml", "factor: 2", "factor: 3")
@@ -202,6 +241,18 @@ def test_killed_run_continues_where_it_was(project: Project, runner: str) -> Non
     assert result.ran == ["summarise", "render"]
     assert project.outputs() == project.from_scratch()
     assert "interrupted" not in project.run(*partly).output
+
+
+def test_an_interruption_without_effect_is_not_told_for_ever(
+    project: Project,
+) -> None:
+    project.kill_during("summarise", "--refresh", "summarise")
+
+    assert project.run().ran == []
+    partly = project.run("--nodes", "render", "--params", "report.digits=0")
+
+    assert partly.ran == ["render"]
+    assert "interrupted" not in partly.output
 
 
 def test_interrupted_run_continues_where_it_was(project: Project) -> None:

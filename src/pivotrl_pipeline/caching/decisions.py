@@ -96,9 +96,10 @@ class Decider:
         unknown = [n for n in self.ports.inputs(node) if plain_name(n) not in settled]
         try:
             recipe = self._recipe(node, settled)
-            forced = self._forced(node)
-            if forced:
-                return Decision(node, "run", (forced,), recipe, is_forced=True)
+            forced = self._refreshed(node) or self._side_effect(node)
+            reason = forced or self._loss(node)
+            if reason:
+                return Decision(node, "run", (reason,), recipe, is_forced=bool(forced))
             if not self.ports.stored_outputs(node):
                 return Decision(node, "on demand", (), recipe)
             return self._compare(node, recipe, unknown)
@@ -138,21 +139,30 @@ class Decider:
                 known[name] = digest
         return self._recipes.of(node).with_inputs(known)
 
-    def _forced(self, node: Node) -> str:
-        if node.name in self._refresh or "all" in self._refresh:
-            return "refresh asked for"
+    def runs_again(self, node: Node) -> bool:
+        """Whether the node runs next time, although nothing changes."""
+        return bool(self._side_effect(node) or self._loss(node))
+
+    def _refreshed(self, node: Node) -> str:
+        is_named = node.name in self._refresh or "all" in self._refresh
+        return "refresh asked for" if is_named else ""
+
+    @staticmethod
+    def _side_effect(node: Node) -> str:
         if ALWAYS_TAG in node.tags:
             return f"tagged {ALWAYS_TAG!r}"
         if not node.outputs:
             return "has no outputs"
         if node.confirms:
             return "confirms datasets"
-        if not self.ports.stored_outputs(node) and not self._is_consumed(node):
-            return "nothing stores or uses its outputs"
         return ""
 
-    def _is_consumed(self, node: Node) -> bool:
-        return any(plain_name(name) in self._consumed for name in node.outputs)
+    def _loss(self, node: Node) -> str:
+        """Only the caller of a run can want such an output, and has it from nowhere."""
+        for name in self.ports.memory_outputs(node):
+            if plain_name(name) not in self._consumed:
+                return f"nothing stores or uses its output {name!r}"
+        return ""
 
     def _reasons(
         self, node: Node, recipe: Recipe, receipt: Receipt | None, unknown: list[str]

@@ -68,6 +68,7 @@ class CachedRun:
             if all(d.action in {"skip", "on demand"} for d in decisions):
                 log_plan(decisions)
                 log_outcome(decisions, {})
+                self._forget_interruptions(cache)
                 return
             with exclusive(self._project.folder) as waited:
                 decisions = cache.plan() if waited else decisions
@@ -141,8 +142,9 @@ class CachedRun:
             scheduler.run(runner, _or_null(hook_manager), self._run_id, settled)
         except Exception:
             recorder.clear_marks()
-            report.log_failure(is_recorded=True)
+            report.log_failure(recorder.recorded)
             raise
+        self._forget_interruptions(cache)
         cache.store.shrink()
         report.log_summary()
 
@@ -167,7 +169,7 @@ class CachedRun:
         try:
             scheduler.run(runner, _or_null(hook_manager), self._run_id, settled)
         except Exception:
-            report.log_failure(is_recorded=False)
+            report.log_failure(())
             raise
         report.log_summary()
 
@@ -201,6 +203,12 @@ class CachedRun:
         for name in missing:
             self._catalog.load(name)
         return bool(missing)
+
+    def _forget_interruptions(self, cache: Cache) -> None:
+        """Now that every node is up to date, what killed runs left is mended."""
+        if cache.receipts.interrupted():
+            for node in self._pipeline.nodes:
+                cache.receipts.clear_running(cache.ports.key(node))
 
     def _tidy(self, cache: Cache) -> None:
         """Removes what killed runs left half-written, and tells of their outputs."""

@@ -32,6 +32,8 @@ class Recorder:
         self._run_id = run_id
         self._loaded_nanoseconds = loaded_nanoseconds
         self._marked: set[str] = set()
+        self.recorded: set[str] = set()
+        """Names of the nodes that ran and need not run next time."""
 
     def start(self, node: Node) -> None:
         """Marks the node's outputs as being written."""
@@ -108,6 +110,8 @@ class Recorder:
                 error,
             )
             return
+        if not self._cache.decider.runs_again(node):
+            self.recorded.add(node.name)
         paths = self._ports.paths(node)
         if paths is not None:
             with contextlib.suppress(OSError):

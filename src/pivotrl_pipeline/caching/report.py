@@ -3,7 +3,7 @@
 import logging
 import shutil
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from .decisions import Action, Decision
 from .progress import Progress
@@ -102,7 +102,7 @@ def describe_decision(decision: Decision) -> list[str]:
         return lines
     before = decision.receipt.ingredients if decision.receipt else {}
     for name, digest in sorted(recipe.ingredients.items()):
-        mark = " " if before.get(name, digest) == digest else "*"
+        mark = " " if not before or before.get(name) == digest else "*"
         lines.append(f"{mark} {name:<{_INGREDIENT_WIDTH}} {digest[:12]}")
         if name == "code":
             lines += _describe_symbols(decision, recipe)
@@ -143,13 +143,17 @@ class Report(Progress):
         """Names of the nodes that ran, in the order in which they ended."""
         return list(self._ran_seconds)
 
-    def log_failure(self, *, is_recorded: bool) -> None:
-        """Logs which nodes failed, and how many others need not run again."""
-        kept = len(self._ran_seconds)
-        if not self._running and not kept:
+    def log_failure(self, recorded: Collection[str]) -> None:
+        """Logs which nodes failed, and how many others need not run again.
+
+        Args:
+            recorded: Names of the nodes whose receipts hold.
+        """
+        if not self._running and not self._ran_seconds:
             return
         failed = f"Failed in {', '.join(self._running)}" if self._running else "Failed"
-        if kept and is_recorded:
+        kept = sum(name in recorded for name in self._ran_seconds)
+        if kept:
             verb = "is" if kept == 1 else "are"
             failed += f"; {_count_nodes(kept)} that finished {verb} skipped next time"
         _log([f"{failed}."])
