@@ -176,7 +176,8 @@ def test_status_explain_clear_and_gc(project: Project) -> None:
     status = project.kedro("cache", "status").output
     explained = project.kedro("cache", "explain", "scale").output
     collected = project.kedro("cache", "gc")
-    cleared = project.kedro("cache", "clear", "parse")
+    project.edit("src/toy/pipeline_registry.py", 'name="parse"', 'name="read"')
+    cleared = project.kedro("cache", "clear", "read")
 
     assert "run     scale      params:factor 2 → 3" in status
     assert "skip    parse      unchanged" in status

@@ -356,3 +356,12 @@ def test_code_that_a_parameter_names_counts(project: Project) -> None:
     assert result.ran == ["scale", "summarise", "render"]
     assert "code changed (own_numbers.two)" in result.line("scale")
     assert project.outputs() == project.from_scratch()
+
+
+def test_status_of_a_cache_that_is_off_says_so(project: Project) -> None:
+    project.write("conf/base/cache.yml", "cache: {enabled: false}")
+
+    status = project.kedro("cache", "status")
+
+    assert status.code == 0
+    assert status.output == "The cache is off: cache.yml sets enabled to false.\n"

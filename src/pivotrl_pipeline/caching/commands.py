@@ -77,6 +77,9 @@ def status(env: str | None, pipelines: list[str], params: str) -> None:
     from .report import describe_plan, describe_size
 
     with _opened(env, pipelines, params) as cache:
+        if not cache.project.options.enabled:
+            click.echo("The cache is off: cache.yml sets enabled to false.")
+            return
         for line in describe_plan(cache.plan()):
             click.echo(line)
         runs, size = cache.store.size()
@@ -106,26 +109,24 @@ def explain(node: str, env: str | None, pipelines: list[str], params: str) -> No
 def clear(env: str | None, nodes: tuple[str, ...]) -> None:
     """Forget every receipt and previous output, or those of NODES."""
     from .locking import exclusive
-    from .receipts import Receipts
 
     with _project(env) as project:
         if not project.folder.is_dir():
             return
-        with exclusive(project.folder):
-            if not nodes:
+        if not nodes:
+            with exclusive(project.folder):
                 for child in project.folder.iterdir():
                     _remove(child)
-                return
-            receipts = Receipts(project.folder)
-            found = receipts.all()
-            for key, receipt in found.items():
-                if receipt.node in nodes:
-                    receipts.remove(key)
-                    for file in project.folder.glob(f"store/previous/{key}-*.json"):
-                        file.unlink()
-            unknown = sorted(set(nodes) - {receipt.node for receipt in found.values()})
-            if unknown:
-                raise click.ClickException(f"No receipt of a node {unknown[0]!r}.")
+            return
+    with _opened(env, [], "") as cache, exclusive(project.folder):
+        keys = _keys(cache)
+        for key in {key for name in nodes for key in keys.get(name, ())}:
+            cache.receipts.remove(key)
+            for file in project.folder.glob(f"store/previous/{key}-*.json"):
+                file.unlink()
+        unknown = sorted(set(nodes) - set(keys))
+        if unknown:
+            raise click.ClickException(f"No receipt of a node {unknown[0]!r}.")
 
 
 @cache_group.command()
@@ -149,6 +150,18 @@ def gc(env: str | None) -> None:
             memory.forget_stale()
             memory.close()
             click.echo(f"Previous outputs kept: {runs} runs, {describe_size(size)}.")
+
+
+def _keys(cache: Any) -> dict[str, set[str]]:
+    """Name of a node, now or when it ran → the receipts of its outputs."""
+    receipts = cache.receipts.all()
+    keys: dict[str, set[str]] = {}
+    for key, receipt in receipts.items():
+        keys.setdefault(receipt.node, set()).add(key)
+    for node in (node for pipeline in pipelines.values() for node in pipeline.nodes):
+        if cache.ports.key(node) in receipts:
+            keys.setdefault(node.name, set()).add(cache.ports.key(node))
+    return keys
 
 
 def _remove(path: Any) -> None:
