@@ -25,6 +25,7 @@ def _are_the_same(left: str, right: str) -> bool:
         ("cd src && cd lib; make", "cd src/lib && make"),
         ("cd src && make & cat a", "cd src && make & cat ./a"),
         ("(cd src && make); cat a", "(cd src; make); cat /repo/a"),
+        ("(make; cd src)", "(make\ncd ./src)"),
         ("cd $d && cat a", "cd $d && cat ./a"),
         ("cd $d; cd /repo/src; cat a", "cd $d; cat /repo/src/a"),
         ("f() { cat a; }; f", "f() { cat ./a; }; f"),
@@ -55,6 +56,7 @@ def test_directory_that_does_not_matter_disappears(left: str, right: str) -> Non
         ("grep -q x f && cd src; make", "grep -q x f; cd src; make"),
         ("test -f a && cd src; rm -rf b", "test -f a; cd src && rm -rf b"),
         ("(rm x; cd src && make)", "(rm x && cd src && make)"),
+        ("(make; cd src) || cat a", "(make) || cat a"),
         # Nobody knows where the shell stands behind a `cd` that may not have run.
         ("a && cd src && b; cat c", "a && cd src && b; cat /repo/src/c"),
         ("a && cd src && b || cat c", "a && cd src && b || cat /repo/src/c"),

@@ -187,7 +187,11 @@ class _Reader:
         """The parts of a loop, a condition or a subshell; lists are always lists."""
         for part in parts:
             if part.kind in ("command", "pipeline", "list"):
-                yield ("list", *self._read_steps(part))
+                inner = part.nodes("parts") if part.kind == "list" else [part]
+                last = [each for each in inner if each.kind != "operator"][-1]
+                # A `cd` at the end succeeds, whatever the step before it did.
+                ending = "cd" if _MAY_MOVE.match(self._text, last.start) else ""
+                yield ("list", *self._read_steps(part), ending)
             elif part.kind != "reservedword" or part.text("word") not in _SEPARATORS:
                 yield self._read(part)
 
