@@ -26,17 +26,28 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _TIME = re.compile(
-    r"\b(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::\d{2})?\b(?:\s?(?P<half>[ap])\.?m\b)?"
+    r"\b(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?\b"
+    r"(?:\s?(?P<half>[ap])\.?m\b)?"
     r"|\b(?P<hour2>\d{1,2})\s?(?P<half2>[ap])\.?m\b",
     re.IGNORECASE,
 )
 _LIST_MARK = re.compile(
-    r"^[ \t]{0,8}\d{1,2}[.)][ \t]|(?<!\S)\(?\d{1,2}\)(?=\s)", re.MULTILINE
+    r"^[ \t]{0,8}\d{1,2}[.)][ \t]|(?P<aside>\([^()\n]{1,100}\))"
+    r"|(?<!\S)\d{1,2}\)(?=\s)",
+    re.MULTILINE,
 )
+_BRACKETED_MARK = re.compile(r"(?<!\S)\((\d{1,2})\)(?=\s)")
 _TOKEN = re.compile(
-    r"\d{1,3}(?:,\d{3}){1,6}(?:\.\d{1,12})?(?!\w)|\d{1,15}\.\d{1,12}(?!\w)|\w+"
+    # A minus stands before its number and behind a blank; "3-5" is a range.
+    r"(?:(?<![^\s(\[{:,$€£])[-\u2212][$€£]?(?=\.?\d))?"
+    r"(?:\d{1,3}(?:,\d{3}){1,6}(?:\.\d{1,12})?(?!\w)|\d{1,15}\.\d{1,12}(?!\w)"
+    r"|(?<![\w.])\.\d{1,12}(?!\w)"
+    r"|(?<![\w-])(?:[A-Za-z]|[A-Z]{2,6})(?:-[A-Z\d]{1,15}){1,4}(?![\w-])|\w+)"
 )
-_COUNTED = re.compile(r"(\d{1,15})(?:st|nd|rd|th|kg|g|km|m|cm|h|x|min|lbs?|k)")
+_COUNTED = re.compile(
+    r"(?P<number>\d{1,15})"
+    r"(?:st|nd|rd|th|kg|g|km|m|cm|h|x|min|lbs?|(?P<thousands>[kK]))"
+)
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{1,40}\b")
 _CODE = re.compile(r"\b[A-Z]{2,6}\b")
 _COMMON_CAPITALS = frozenset(
@@ -64,14 +75,15 @@ class Facts:
     """What a text states, by kind, in one spelling for each fact."""
 
     ids: set[str] = field(default_factory=set)
-    """Words with a digit and a letter, addresses and links, in lower case."""
+    """Words with a digit and a letter, ``A-1001``, addresses and links, in lower
+    case."""
     numbers: set[str] = field(default_factory=set)
-    """Digits, without thousands separators and trailing zeros."""
+    """Digits with their minus, without thousands separators and trailing zeros."""
     number_words: set[str] = field(default_factory=set)
     """Numbers spelt out. They may answer for digits, but "one" in "which one" is no
     fact of its own."""
     dates: set[str] = field(default_factory=set)
-    """``2024-05-20``, ``05-20`` where no year is given, and ``10:30``."""
+    """``2024-05-20``, ``05-20`` where no year is given, ``10:30`` and ``10:30:15``."""
     codes: set[str] = field(default_factory=set)
     """Words of two to six capitals."""
     names: set[str] = field(default_factory=set)
@@ -93,7 +105,7 @@ def extract_facts(text: str) -> Facts:
     """The facts in the first 20,000 characters of ``text``."""
     facts = Facts()
     rest = text[:MAX_CHARACTERS].replace("*", " ").replace("`", " ")
-    rest = _LIST_MARK.sub(" ", rest)
+    rest = _strip_list_marks(rest)
     facts.ids.update(
         match[0].rstrip(".,;:!?)").casefold() for match in _ADDRESS.finditer(rest)
     )
@@ -132,6 +144,14 @@ def _is_yearless(fact: str) -> bool:
     return len(fact) == 5 and fact[2] == "-"
 
 
+def _strip_list_marks(text: str) -> str:
+    """Without "1." and "2)"; "(1)" and "(2)" are marks only where they count up."""
+    numbers = list(map(int, _BRACKETED_MARK.findall(text)))
+    if len(numbers) > 1 and numbers == list(range(1, len(numbers) + 1)):
+        text = _BRACKETED_MARK.sub(" ", text)
+    return _LIST_MARK.sub(lambda match: match["aside"] or " ", text)
+
+
 def _dates(text: str) -> Iterator[str]:
     for match in _DATE.finditer(text):
         year = match["iso_year"] or match["year1"] or match["year2"]
@@ -146,7 +166,9 @@ def _format_time(match: re.Match[str]) -> str:
     half = (match["half"] or match["half2"] or "").casefold()
     if half:
         hour = hour % 12 + (12 if half == "p" else 0)
-    return f"{hour:02}:{match['minute'] or '00'}"
+    second = match["second"] or "00"
+    time = f"{hour:02}:{match['minute'] or '00'}"
+    return time if second == "00" else f"{time}:{second}"
 
 
 def _classify(token: str, facts: Facts) -> None:
@@ -154,12 +176,19 @@ def _classify(token: str, facts: Facts) -> None:
         if (word := token.casefold()) in _NUMBER_WORDS:
             facts.number_words.add(_NUMBER_WORDS[word])
         return
+    sign = "-" if token[0] in "-\u2212" else ""
+    token = token.lstrip("-\u2212$€£")
     counted = _COUNTED.fullmatch(token)
-    number = (counted[1] if counted else token).replace(",", "")
+    number = (counted["number"] if counted else token).replace(",", "")
+    if counted and counted["thousands"]:
+        number += "000"
+    if number.startswith("."):
+        number = f"0{number}"
     if not number.replace(".", "").isdigit():
         facts.ids.add(token.casefold())
     elif number.startswith("0") and number.isdigit() and len(number) > 1:
         facts.ids.add(number)
     else:
         is_decimal = "." in number
-        facts.numbers.add(number.rstrip("0").rstrip(".") if is_decimal else number)
+        plain = number.rstrip("0").rstrip(".") if is_decimal else number
+        facts.numbers.add(sign + plain)

@@ -37,7 +37,8 @@ _COURTESY = re.compile(
     r"|\bhow (?:else )?(?:can|may) i (?:help|assist)\b|\bhelp you with\b"
 )
 _CLAUSE_END = re.compile(r"[;,\n]|[.!?:](?=\s|$)|\band\b|(?<!\S)\(?\d{1,2}\)(?=\s)")
-_SENTENCE_END = re.compile(r"(?<=[.!?\n])")
+_SENTENCE_END = re.compile(r"(?<=[.!?\n\u3002\uff01\uff1f])")
+_QUESTION_MARKS = ("?", "\uff1f")
 
 
 class FactsComparison:
@@ -138,7 +139,7 @@ def refuses(text: str) -> bool:
 def asks(text: str) -> bool:
     """True if the text asks for something, "anything else?" aside."""
     return any(
-        sentence.rstrip().endswith("?") and not _COURTESY.search(sentence)
+        sentence.rstrip().endswith(_QUESTION_MARKS) and not _COURTESY.search(sentence)
         for sentence in _SENTENCE_END.split(text[:MAX_CHARACTERS].casefold())
     )
 
