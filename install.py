@@ -27,7 +27,7 @@ def main() -> None:
             f"3.13: call install.py with one of those."
         )
     extras = read_extras()
-    if not PYTHON.exists():
+    if not PYTHON.exists() or not has_pip():
         print("Making .venv", flush=True)
         run(sys.executable, "-m", "venv", VENV)
     install_torch()
@@ -48,6 +48,11 @@ def read_extras() -> list[str]:
     if unknown := sorted({*extras} - {*known}):
         parser.error(f"no extra {', '.join(unknown)}; there are {', '.join(known)}")
     return extras
+
+
+def has_pip() -> bool:
+    """Whether .venv is whole: one that was left half-made has no pip that works."""
+    return run(PYTHON, "-m", "pip", "--version", check=False, quiet=True)
 
 
 def install_torch() -> None:
