@@ -283,13 +283,23 @@ def test_a_path_kept_as_a_text_is_replaced_too(tmp_path: Path) -> None:
     assert names(tmp_path) == ["out.json"]
 
 
-@pytest.mark.parametrize("name", ["table", "part-*.csv", "memory://out.json"])
-def test_a_text_that_may_be_more_than_a_file_is_left_alone(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "save_args"),
+    [
+        ("table", {}),
+        ("table.delta", {"mode": "overwrite"}),
+        ("part-*.csv", {}),
+        ("memory://out.json", {}),
+    ],
+)
+def test_a_text_that_may_be_more_than_a_file_is_left_alone(
+    name: str, save_args: dict[str, str]
+) -> None:
     class Told(JSONDataset):
         def save(self, data: Any) -> None:
             self.written_to = self._filepath
 
-    dataset = Told(filepath="out.json")
+    dataset = Told(filepath="out.json", save_args=save_args)
     dataset._filepath = name
 
     save(dataset, [1])
