@@ -288,3 +288,90 @@ def test_the_names_and_kinds_of_arguments_count(sources: Sources) -> None:
         digests.append(sources.fingerprint(sources.load("nodes").node).digest)
 
     assert len(set(digests)) == 5
+
+
+TABLE = """
+TABLE = {}
+
+def register(name, function):
+    TABLE[name] = function
+    return function
+
+class Rule:
+    known = {}
+
+    def __init__(self, name, factor):
+        self.factor = factor
+        self.known[name] = self
+
+class Meta(type):
+    known = {}
+
+    def __init__(cls, name, bases, body):
+        super().__init__(name, bases, body)
+        Meta.known[name] = cls
+
+class Base(metaclass=Meta):
+    pass
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+
+def helper(x):
+    return x
+
+def use(name):
+    return TABLE[name]
+"""
+
+
+@pytest.mark.parametrize(
+    ("filled", "used"),
+    [
+        ("def f(x):\n    return 1\n\nsquare = register('s', f)", "use('s')"),
+        ("square = register('s', lambda x: 1)", "use('s')"),
+        ("squares = [register(n, lambda x: 1) for n in 'st']", "use('s')"),
+        ("half = Rule('h', 1)", "Rule.known['h']"),
+        ("class Half(Base):\n    factor = 1", "Meta.known['Half']"),
+        ("for name in 'ab':\n    TABLE[name] = 1", "use('a')"),
+        ("TABLE |= {'a': 1}", "use('a')"),
+    ],
+)
+def test_what_an_import_puts_into_a_table_counts_for_who_reads_it(
+    sources: Sources, filled: str, used: str
+) -> None:
+    modules = {
+        "table": TABLE,
+        "filled": f"from .table import *\nfrom .table import TABLE\n{filled}\n",
+        "nodes": "from . import filled\nfrom .table import Meta, Rule, use\n\n"
+        f"def node(x):\n    return {used}\n",
+    }
+
+    assert changes(sources, modules, "filled", "1 → 2")
+
+
+def test_a_constant_counts_only_for_who_names_it(sources: Sources) -> None:
+    modules = {
+        "table": TABLE,
+        "filled": "from .table import Point, helper\n\nA = Point(1)\nB = helper(1)\n",
+        "nodes": "from . import filled\nfrom .table import Point, helper\n\n"
+        "def node(x):\n    return helper(Point(x))\n",
+    }
+
+    assert not changes(sources, modules, "filled", "(1) → (2)")
+
+
+@pytest.mark.parametrize("caller", ["nodes", "__init__"])
+def test_a_setting_made_by_an_own_function_on_import_counts(
+    sources: Sources, caller: str
+) -> None:
+    modules = {
+        "__init__": "",
+        "setup": "import decimal\n\ndef configure():\n"
+        "    decimal.getcontext().prec = 4\n",
+        "nodes": "import decimal\n\ndef node(x):\n    return decimal.Decimal(x) / 3\n",
+    }
+    modules[caller] += "from sample_code.setup import configure\nconfigure()\n"
+
+    assert changes(sources, modules, "setup", "4 → 8")

@@ -14,6 +14,8 @@ from .scopes import Chain
 from .syntax import ModuleSyntax, Symbol
 from .values import digest_text
 
+MADE = "<made by>"
+"""Before the name of what importing a module calls for its result."""
 _DYNAMIC_BUILTINS = {"eval", "exec", "globals"}
 _IMPORTING = ("importlib.import_module", "kedro.utils.load_obj")
 _DYNAMIC_CALLS = ("runpy.", "pkgutil.", "importlib.util.module_from_spec")
@@ -105,12 +107,39 @@ class Resolver:
         return total
 
     def _touched(self, callee: Unit) -> set[Unit]:
-        """What calling something on import may change: all that it reaches."""
+        """What calling something on import may change: all that it reaches.
+
+        Of what is called for its result, only what it is seen to change: else all that
+        uses a class would depend on each constant that is made of it.
+        """
+        if callee not in self._touches and callee[1].startswith(MADE):
+            maker = (callee[0], callee[1].removeprefix(f"{MADE} "))
+            self._touches[callee] = self._changed(maker)[0]
         if callee not in self._touches:
             self._touches[callee] = {callee}  # in case it reaches itself
             units = self.closure(Reach(units={callee})).units
             self._touches[callee] = {unit for unit in units if unit[1] != IMPORT}
         return self._touches[callee]
+
+    def _changed(self, callee: Unit) -> tuple[set[Unit], bool]:
+        """What a call is seen to change, and whether some of that is not source."""
+        seen: set[Unit] = set()
+        pending = {callee}
+        changed: set[Unit] = set()
+        is_foreign = False
+        while pending:
+            module, name = unit = pending.pop()
+            syntax = self._modules.syntax(module)
+            seen.add(unit)
+            if syntax is None or name == IMPORT:
+                continue
+            pending |= self._reach_of(unit).units - seen
+            for symbol in symbols_of(syntax, name):
+                for chain in symbol.changes:
+                    found = self.resolve(module, chain)
+                    changed |= found.units
+                    is_foreign |= not found.units and not hasattr(builtins, chain[0])
+        return changed, is_foreign
 
     def _reach_of(self, unit: Unit) -> Reach:
         if unit not in self._reach:
@@ -146,6 +175,8 @@ class Resolver:
                 continue
             callees = [*symbol.callees, *self._registering_bases(module, symbol)]
             self._add_effect(module, (module, name), callees, reach)
+            makers = {u for c in symbol.makers for u in self.resolve(module, c).units}
+            reach.effects |= {((module, name), (m, f"{MADE} {n}")) for m, n in makers}
         parents = module.split(".")[:-1]
         executed = [".".join(parents[: i + 1]) for i in range(len(parents))]
         for name in (*syntax.executed, *executed):
@@ -160,8 +191,10 @@ class Resolver:
             Whether all of it is known: no callee lies outside of the source.
         """
         targets = [self.resolve(module, chain).units for chain in callees]
-        reach.effects |= {(effect, unit) for units in targets for unit in units}
-        return bool(targets) and all(targets)
+        units = set().union(*targets)
+        reach.effects |= {(effect, unit) for unit in units}
+        is_foreign = any(self._changed(unit)[1] for unit in units)
+        return bool(targets) and all(targets) and not is_foreign
 
     def _registering_bases(self, module: str, symbol: Symbol) -> list[Chain]:
         """Base classes that are told of each class derived from them."""
@@ -169,7 +202,7 @@ class Resolver:
             base
             for base in symbol.bases
             if any(
-                "__init_subclass__" in self.methods(".".join(unit))
+                self.methods(".".join(unit)) & {"__init_subclass__", "metaclass="}
                 for unit in self.resolve(module, base).units
             )
         ]

@@ -41,21 +41,46 @@ def global_references(
         nodes: Top-level statements or expressions of one module.
         import_targets: Local name → ``@module`` or ``@module:name`` of an import.
     """
+    return references_and_changes(nodes, import_targets)[0]
+
+
+def references_and_changes(
+    nodes: Iterable[ast.AST], import_targets: ImportTargets
+) -> tuple[set[Chain], set[Chain]]:
+    """The same, and which of them stand for what the functions in the nodes change."""
     collector = _References(import_targets)
     for node in nodes:
         collector.visit(node)
-    return collector.found
+    return collector.found, collector.changed
 
 
 class _References(ast.NodeVisitor):
     def __init__(self, import_targets: ImportTargets) -> None:
         self._import_targets = import_targets
         self._scopes: list[_Scope] = []
+        self._class = ""
         self.found: set[Chain] = set()
+        self.changed: set[Chain] = set()
 
     def visit_Name(self, node: ast.Name) -> None:
-        if isinstance(node.ctx, ast.Load) or self._is_global(node.id):
+        if isinstance(node.ctx, ast.Load):
             self._look_up(node.id, ())
+        elif self._is_global(node.id):
+            self._look_up(node.id, ())
+            self.changed.add((node.id,))
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if isinstance(node.value, ast.Call):
+            self._change(node.value, node.value)
+        else:
+            self.generic_visit(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.generic_visit(node)
+        else:
+            self._change(node, node.value)
+            self.visit(node.slice)
 
     def visit_Call(self, node: ast.Call) -> None:
         module = _imported_text(node)
@@ -67,6 +92,25 @@ class _References(ast.NodeVisitor):
             self.visit(argument)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self._attribute(node)
+        else:
+            self._change(node, node)
+
+    def _change(self, changed: ast.expr, looked_up: ast.expr) -> None:
+        """Notes what a function changes: ``T[0] = x``, ``t.a = x``, ``T.add(x)``."""
+        before, self.found = self.found, set()
+        if isinstance(looked_up, ast.Attribute):
+            self._attribute(looked_up)
+        else:
+            self.visit(looked_up)
+        if not all(scope.is_class for scope in self._scopes):
+            self.changed |= self.found
+            if self._class and _changes_class(changed):
+                self.changed.add((self._class,))
+        self.found |= before
+
+    def _attribute(self, node: ast.Attribute) -> None:
         attributes: list[str] = []
         value: ast.expr = node
         while isinstance(value, ast.Attribute):
@@ -107,7 +151,11 @@ class _References(ast.NodeVisitor):
         for outer in (*node.decorator_list, *node.bases, *node.keywords):
             self.visit(outer)
         scope = _class_scope(node, self._import_targets)
+        if not self._scopes:
+            self._class = node.name
         self._inside(scope, node.body)
+        if not self._scopes:
+            self._class = ""
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         self._annotation(node.annotation)
@@ -257,6 +305,17 @@ def _walrus_names(node: ast.AST) -> set[str]:
         for inner in ast.walk(node)
         if isinstance(inner, ast.NamedExpr) and isinstance(inner.target, ast.Name)
     }
+
+
+def _changes_class(node: ast.expr) -> bool:
+    """Whether it may change what a class keeps: ``cls.known[k] = v``."""
+    depth = 0
+    inner = node.func if isinstance(node, ast.Call) else node
+    while isinstance(inner, ast.Attribute | ast.Subscript | ast.Call):
+        depth += not isinstance(inner, ast.Call)
+        inner = inner.func if isinstance(inner, ast.Call) else inner.value
+    root = inner.id if isinstance(inner, ast.Name) else ""
+    return depth > {"cls": 0, "type": 0, "self": 1}.get(root, depth)
 
 
 def _imported_text(node: ast.Call) -> str | None:

@@ -11,7 +11,12 @@ import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from .scopes import Chain, ImportTargets, global_references
+from .scopes import (
+    Chain,
+    ImportTargets,
+    global_references,
+    references_and_changes,
+)
 from .values import digest_text
 
 _COMPOUND = (
@@ -41,8 +46,12 @@ class Symbol:
     callees: list[Chain] = field(default_factory=list)
     """What its statements call when the module is imported: decorators, metaclasses,
     and functions called for their effect."""
+    makers: list[Chain] = field(default_factory=list)
+    """What they call for its result, which may have an effect too."""
+    changes: list[Chain] = field(default_factory=list)
+    """The names of the module whose objects its functions change when called."""
     methods: list[str] = field(default_factory=list)
-    """Of a class: the names it defines itself."""
+    """Of a class: the names it defines itself, and ``metaclass=`` if it has one."""
     bases: list[Chain] = field(default_factory=list)
 
 
@@ -106,13 +115,16 @@ class _Reader:
             statement.value, ast.Constant
         ):
             return
-        owners = _bound_names(statement) | {
-            name for name in _changed_names(statement) if name in self._statements
-        }
+        changed = _changed_names(statement)
+        owners = _bound_names(statement) | (changed & self._statements.keys())
         for name in owners:
             self._statements.setdefault(name, []).append(statement)
-        calls = isinstance(statement, _COMPOUND) and _calls(statement)
-        if (calls or not owners) and not isinstance(statement, ast.Pass | ast.Global):
+        is_effect = (
+            not owners
+            or not changed.isdisjoint(self._imports)
+            or (isinstance(statement, _COMPOUND) and _calls(statement))
+        )
+        if is_effect and not isinstance(statement, ast.Pass | ast.Global):
             self._effects.append(statement)
 
     def _imports_inside(self, statement: ast.stmt, *, executed: bool) -> None:
@@ -190,7 +202,7 @@ def _source_module(node: ast.ImportFrom, package: str) -> str:
 
 
 def _symbol(statements: list[ast.stmt], targets: ImportTargets) -> Symbol:
-    chains = global_references(statements, targets)
+    chains, changes = references_and_changes(statements, targets)
     bare = [_without_docstrings(statement) for statement in statements]
     documented = _dump(statements)
     return Symbol(
@@ -198,12 +210,13 @@ def _symbol(statements: list[ast.stmt], targets: ImportTargets) -> Symbol:
         documented_digest=documented,
         references=sorted(chains),
         callees=sorted(global_references(_called(statements), targets)),
+        makers=sorted(global_references(_makers(statements), targets)),
+        changes=sorted(changes),
         methods=sorted(
             name
             for statement in statements
             if isinstance(statement, ast.ClassDef)
-            for member in statement.body
-            for name in _bound_names(member)
+            for name in _members(statement)
         ),
         bases=sorted(
             chain
@@ -225,6 +238,24 @@ def _called(statements: Iterable[ast.stmt]) -> Iterator[ast.expr]:
             for node in ast.walk(statement):
                 if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
                     yield node.value.func
+
+
+def _makers(statements: Iterable[ast.stmt]) -> Iterator[ast.expr]:
+    """What importing the module calls for its result: ``square = register(f)``."""
+    pending: list[ast.AST] = [s for s in statements if not isinstance(s, _DEFINITIONS)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Call):
+            yield node.func
+        if not isinstance(node, (*_DEFINITIONS, ast.Lambda)):
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def _members(statement: ast.ClassDef) -> Iterator[str]:
+    for member in statement.body:
+        yield from _bound_names(member)
+    for keyword in statement.keywords:
+        yield f"{keyword.arg}="
 
 
 def _dump(statements: Iterable[ast.stmt]) -> str:
@@ -270,7 +301,9 @@ def _changed_names(statement: ast.stmt) -> set[str]:
     changed: set[str] = set()
     for node in ast.walk(statement):
         root: ast.AST | None = None
-        if isinstance(node, ast.Subscript | ast.Attribute):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            changed.add(node.target.id)
+        elif isinstance(node, ast.Subscript | ast.Attribute):
             if not isinstance(node.ctx, ast.Load):
                 root = node
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
