@@ -321,6 +321,9 @@ class Point:
 def helper(x):
     return x
 
+def put(table, x):
+    table["a"] = x
+
 def use(name):
     return TABLE[name]
 """
@@ -336,6 +339,7 @@ def use(name):
         ("class Half(Base):\n    factor = 1", "Meta.known['Half']"),
         ("for name in 'ab':\n    TABLE[name] = 1", "use('a')"),
         ("TABLE |= {'a': 1}", "use('a')"),
+        ("put(TABLE, 1)", "use('a')"),
     ],
 )
 def test_what_an_import_puts_into_a_table_counts_for_who_reads_it(

@@ -11,7 +11,7 @@ from .content import Contents
 from .memory import Memory
 from .syntax import ModuleSyntax, Symbol, parse_module
 
-_FORMAT = 6  # raised whenever what is kept of a module changes
+_FORMAT = 7  # raised whenever what is kept of a module changes
 
 
 class Modules:
@@ -160,6 +160,6 @@ def _from_json(known: dict[str, Any]) -> ModuleSyntax:
 def _symbol(value: dict[str, Any]) -> Symbol:
     chains = {
         name: [tuple(chain) for chain in value[name]]
-        for name in ("references", "callees", "makers", "changes", "bases")
+        for name in ("references", "callees", "makers", "given", "changes", "bases")
     }
     return Symbol(**{**value, **chains})

@@ -14,8 +14,10 @@ from .scopes import Chain
 from .syntax import ModuleSyntax, Symbol
 from .values import digest_text
 
-MADE = "<made by>"
+MADE = "<made>"
 """Before the name of what importing a module calls for its result."""
+GIVEN = "<given>"
+"""Before the name of what it hands to a function that it calls for its effect."""
 _DYNAMIC_BUILTINS = {"eval", "exec", "globals"}
 _IMPORTING = ("importlib.import_module", "kedro.utils.load_obj")
 _DYNAMIC_CALLS = ("runpy.", "pkgutil.", "importlib.util.module_from_spec")
@@ -112,13 +114,16 @@ class Resolver:
         Of what is called for its result, only what it is seen to change: else all that
         uses a class would depend on each constant that is made of it.
         """
-        if callee not in self._touches and callee[1].startswith(MADE):
-            maker = (callee[0], callee[1].removeprefix(f"{MADE} "))
-            self._touches[callee] = self._changed(maker)[0]
         if callee not in self._touches:
-            self._touches[callee] = {callee}  # in case it reaches itself
-            units = self.closure(Reach(units={callee})).units
-            self._touches[callee] = {unit for unit in units if unit[1] != IMPORT}
+            module, (mark, _, name) = callee[0], callee[1].partition(" ")
+            if mark == MADE:
+                touched = self._changed((module, name))[0]
+            elif mark == GIVEN:
+                touched = {(module, name)}
+            else:
+                self._touches[callee] = {callee}  # in case it reaches itself
+                touched = self.closure(Reach(units={callee})).units
+            self._touches[callee] = {unit for unit in touched if unit[1] != IMPORT}
         return self._touches[callee]
 
     def _changed(self, callee: Unit) -> tuple[set[Unit], bool]:
@@ -170,13 +175,13 @@ class Resolver:
             effect = (module, f"{EFFECT} {index}")
             if not self._add_effect(module, effect, symbol.callees, reach):
                 reach.units.add(effect)
+            self._add_marked(module, effect, symbol.given, GIVEN, reach)
         for name, symbol in syntax.symbols.items():
             if "#" in name:
                 continue
             callees = [*symbol.callees, *self._registering_bases(module, symbol)]
             self._add_effect(module, (module, name), callees, reach)
-            makers = {u for c in symbol.makers for u in self.resolve(module, c).units}
-            reach.effects |= {((module, name), (m, f"{MADE} {n}")) for m, n in makers}
+            self._add_marked(module, (module, name), symbol.makers, MADE, reach)
         parents = module.split(".")[:-1]
         executed = [".".join(parents[: i + 1]) for i in range(len(parents))]
         for name in (*syntax.executed, *executed):
@@ -195,6 +200,13 @@ class Resolver:
         reach.effects |= {(effect, unit) for unit in units}
         is_foreign = any(self._changed(unit)[1] for unit in units)
         return bool(targets) and all(targets) and not is_foreign
+
+    def _add_marked(
+        self, module: str, effect: Unit, names: Iterable[Chain], mark: str, reach: Reach
+    ) -> None:
+        for chain in names:
+            units = self.resolve(module, chain).units
+            reach.effects |= {(effect, (m, f"{mark} {name}")) for m, name in units}
 
     def _registering_bases(self, module: str, symbol: Symbol) -> list[Chain]:
         """Base classes that are told of each class derived from them."""

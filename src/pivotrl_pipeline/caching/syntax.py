@@ -48,6 +48,8 @@ class Symbol:
     and functions called for their effect."""
     makers: list[Chain] = field(default_factory=list)
     """What they call for its result, which may have an effect too."""
+    given: list[Chain] = field(default_factory=list)
+    """What functions called for their effect are given: ``put(TABLE, f)``."""
     changes: list[Chain] = field(default_factory=list)
     """The names of the module whose objects its functions change when called."""
     methods: list[str] = field(default_factory=list)
@@ -211,6 +213,7 @@ def _symbol(statements: list[ast.stmt], targets: ImportTargets) -> Symbol:
         references=sorted(chains),
         callees=sorted(global_references(_called(statements), targets)),
         makers=sorted(global_references(_makers(statements), targets)),
+        given=sorted(global_references(_given(statements), targets)),
         changes=sorted(changes),
         methods=sorted(
             name
@@ -235,9 +238,20 @@ def _called(statements: Iterable[ast.stmt]) -> Iterator[ast.expr]:
             for keyword in getattr(statement, "keywords", []):
                 yield keyword.value
         else:
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-                    yield node.value.func
+            yield from (call.func for call in _calls_for_effect(statement))
+
+
+def _given(statements: Iterable[ast.stmt]) -> Iterator[ast.expr]:
+    for statement in statements:
+        if not isinstance(statement, _DEFINITIONS):
+            for call in _calls_for_effect(statement):
+                yield from (*call.args, *(keyword.value for keyword in call.keywords))
+
+
+def _calls_for_effect(statement: ast.stmt) -> Iterator[ast.Call]:
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            yield node.value
 
 
 def _makers(statements: Iterable[ast.stmt]) -> Iterator[ast.expr]:
