@@ -379,3 +379,29 @@ def test_a_setting_made_by_an_own_function_on_import_counts(
     modules[caller] += "from sample_code.setup import configure\nconfigure()\n"
 
     assert changes(sources, modules, "setup", "4 → 8")
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    ["'Rule'", "list['Rule']", "'list[\"Rule\"] | None'", "dict[str, 'Rule'] | None"],
+)
+def test_quoted_types_in_an_annotation_count(sources: Sources, annotation: str) -> None:
+    modules = {
+        "nodes": f"def node(rules: {annotation}):\n    return rules\n\n"
+        "class Rule:\n    def apply(self, x):\n        return x\n"
+    }
+
+    assert changes(sources, modules, "nodes", "return x → return x + 1")
+
+
+@pytest.mark.parametrize("annotation", ["Literal['rule']", "Annotated[str, 'rule']"])
+def test_other_texts_in_an_annotation_are_no_names(
+    sources: Sources, annotation: str
+) -> None:
+    modules = {
+        "nodes": "from typing import Annotated, Literal\n\n"
+        f"def node(kind: {annotation}):\n    return kind\n\n"
+        "def rule(x):\n    return x\n"
+    }
+
+    assert not changes(sources, modules, "nodes", "return x → return x + 1")

@@ -6,7 +6,8 @@ code.
 """
 
 import ast
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 Chain = tuple[str, ...]
@@ -209,13 +210,12 @@ class _References(ast.NodeVisitor):
 
     def _annotation(self, annotation: ast.expr | None) -> None:
         """Follows annotations, written as text or not: Kedro acts on them."""
-        if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-            try:
-                self.visit(ast.parse(annotation.value, mode="eval").body)
-            except SyntaxError:
-                return
-        elif annotation is not None:
-            self.visit(annotation)
+        if annotation is None:
+            return
+        self.visit(annotation)
+        for text in _quoted(annotation):
+            with contextlib.suppress(SyntaxError):
+                self._annotation(ast.parse(text, mode="eval").body)
 
     def _inside(self, scope: _Scope, nodes: Iterable[ast.AST]) -> None:
         self._scopes.append(scope)
@@ -305,6 +305,21 @@ def _walrus_names(node: ast.AST) -> set[str]:
         for inner in ast.walk(node)
         if isinstance(inner, ast.NamedExpr) and isinstance(inner.target, ast.Name)
     }
+
+
+def _quoted(annotation: ast.expr) -> Iterator[str]:
+    """Texts in an annotation that stand for types: ``list["Rule"]``."""
+    pending: list[ast.AST] = [annotation]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.Subscript):
+            name = getattr(node.value, "attr", getattr(node.value, "id", ""))
+            parts = getattr(node.slice, "elts", [node.slice])
+            pending += {"Literal": [], "Annotated": parts[:1]}.get(name, parts)
+        elif isinstance(node, ast.BinOp | ast.Tuple | ast.List):
+            pending.extend(ast.iter_child_nodes(node))
 
 
 def _changes_class(node: ast.expr) -> bool:
