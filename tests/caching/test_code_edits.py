@@ -104,6 +104,21 @@ def test_a_module_as_a_value_brings_what_it_imports(
     assert changes(sources, modules, "impl", "return x → return x + 1")
 
 
+@pytest.mark.parametrize("is_namespace", [False, True])
+def test_a_package_as_a_value_brings_its_submodules(
+    sources: Sources, is_namespace: bool
+) -> None:
+    modules = {
+        "ops__dot__impl": IMPL,
+        "nodes": "import sample_code.ops.impl\nfrom . import ops\n\n"
+        "def node(x, name):\n    return getattr(ops, name).f(x)\n",
+    }
+    if not is_namespace:
+        modules["ops__dot____init__"] = ""
+
+    assert changes(sources, modules, "ops__dot__impl", "return x → return x + 1")
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -1,15 +1,15 @@
-"""What names stand for, and everything that can be reached from one.
+"""Everything that can be reached from a name.
 
-Names are followed through imports to the symbols of the packages whose source counts;
-of other packages only the name is kept. Where the reach cannot be known (``eval``, a
-module used as a value) everything it could be counts.
+Where the reach cannot be known (``eval``, a module used as a value) everything it could
+be counts.
 """
 
 import builtins
 from collections.abc import Collection, Iterable
 
 from .modules import Modules
-from .reach import EFFECT, FILE, IMPORT, Reach, Unit, package_of
+from .names import Names
+from .reach import EFFECT, FILE, IMPORT, Reach, Unit
 from .scopes import Chain
 from .syntax import ModuleSyntax, Symbol
 from .values import digest_text
@@ -18,15 +18,10 @@ MADE = "<made>"
 """Before the name of what importing a module calls for its result."""
 GIVEN = "<given>"
 """Before the name of what it hands to a function that it calls for its effect."""
-_DYNAMIC_BUILTINS = {"eval", "exec", "globals"}
-_IMPORTING = ("importlib.import_module", "kedro.utils.load_obj")
-_DYNAMIC_CALLS = ("runpy.", "pkgutil.", "importlib.util.module_from_spec")
-_RESOURCES = ("importlib.resources", "importlib_resources", "pkgutil.get_data")
-_DOCUMENTATION = ("inspect.getdoc", "inspect.cleandoc", "inspect.getsource")
 
 
 class Resolver:
-    """Names of the packages whose source counts."""
+    """What the code of the packages whose source counts leads to."""
 
     def __init__(self, modules: Modules, named_imports: Collection[str] = ()) -> None:
         """Reads modules as they are met.
@@ -39,17 +34,17 @@ class Resolver:
         """
         self._modules = modules
         self._named_imports = frozenset(named_imports)
-        self._names: list[str] = []
+        self._names = Names(modules)
+        self._listed: list[str] = []
         self._state = ""
         self._reach: dict[Unit, Reach] = {}
         self._touches: dict[Unit, set[Unit]] = {}
-        self._resolving: set[tuple[str, Chain]] = set()
 
     def state(self) -> str:
         """Changes with which modules there are, and with how names are followed."""
         names = self._modules.names()
-        if names is not self._names:
-            self._names = names
+        if names is not self._listed:
+            self._listed = names
             self._reach.clear()  # what was another package's may be source now
             self._touches.clear()
             digest = digest_text(*names, "", *sorted(self._named_imports))
@@ -58,8 +53,11 @@ class Resolver:
 
     def find(self, dotted: str) -> Reach:
         """What ``package.module.name`` stands for."""
-        top, _, rest = dotted.partition(".")
-        return self._target("@" + top, tuple(rest.split(".")) if rest else ())
+        return self._names.find(dotted)
+
+    def resolve(self, module: str, chain: Chain) -> Reach:
+        """What a dotted name, looked up in a module, stands for."""
+        return self._names.resolve(module, chain)
 
     def find_use(self, dotted: str, use: str) -> Reach:
         """Of a dataset class, what ``load`` or ``save`` needs; else the whole."""
@@ -151,6 +149,8 @@ class Resolver:
             module, name = unit
             syntax = self._modules.syntax(module)
             reach = Reach()
+            if name == FILE:
+                reach.units |= self._submodules(module)
             if syntax is not None and name == IMPORT:
                 self._add_import(module, syntax, reach)
             elif syntax is not None:
@@ -160,8 +160,7 @@ class Resolver:
                 chains = {c for s in symbols_of(syntax, name) for c in s.references}
                 if name == FILE:  # its imports are attributes of it too
                     chains |= {(imported,) for imported in syntax.imports}
-                    reach.units |= self._starred_files(syntax)
-                    reach.units |= self._submodules(module)
+                    reach.units |= self._names.starred_files(syntax)
                 for chain in chains:
                     reach.add(self.resolve(module, chain))
             if ".".join(unit) not in self._named_imports:
@@ -182,10 +181,8 @@ class Resolver:
             callees = [*symbol.callees, *self._registering_bases(module, symbol)]
             self._add_effect(module, (module, name), callees, reach)
             self._add_marked(module, (module, name), symbol.makers, MADE, reach)
-        parents = module.split(".")[:-1]
-        executed = [".".join(parents[: i + 1]) for i in range(len(parents))]
-        for name in (*syntax.executed, *executed):
-            self._add_executed(name, reach)
+        for name in (*syntax.executed, module.rpartition(".")[0]):
+            reach.units |= self._names.executed(name)
 
     def _add_effect(
         self, module: str, effect: Unit, callees: Iterable[Chain], reach: Reach
@@ -219,143 +216,9 @@ class Resolver:
             )
         ]
 
-    def _add_executed(self, module: str, reach: Reach) -> None:
-        if not self._modules.owns(module):
-            return
-        parts = module.split(".")
-        for count in range(1, len(parts) + 1):
-            name = ".".join(parts[:count])
-            if self._modules.path(name) is not None:
-                reach.units.add((name, IMPORT))
-
-    def resolve(self, module: str, chain: Chain) -> Reach:
-        """What a dotted name, looked up in a module, stands for."""
-        if (module, chain) in self._resolving:
-            return Reach()  # modules that import the name from each other
-        self._resolving.add((module, chain))
-        try:
-            return self._resolve(module, chain)
-        finally:
-            self._resolving.remove((module, chain))
-
-    def _resolve(self, module: str, chain: Chain) -> Reach:
-        first, rest = chain[0], tuple(chain[1:])
-        reach = Reach()
-        reach.reads_documentation = "__doc__" in chain
-        reach.is_dynamic = "__subclasses__" in chain
-        if first == "":
-            return reach
-        if first[0] == "!":
-            self._add_executed(first[1:], reach)
-            return reach
-        if first[0] == "@":
-            reach.add(self._target(first, rest))
-            return reach
-        syntax = self._modules.syntax(module)
-        if syntax is None:
-            return reach
-        is_bound = self._add_binding(module, syntax, first, rest, reach)
-        if first == "__file__":
-            reach.resources.add(module)
-        elif not is_bound and hasattr(builtins, first):
-            reach.is_dynamic |= first in _DYNAMIC_BUILTINS
-            reach.imports_by_name |= first == "__import__"
-        elif not is_bound:
-            reach.units |= self._starred_files(syntax)
-        return reach
-
     def _submodules(self, module: str) -> set[Unit]:
         names = self._modules.names()
         return {(name, FILE) for name in names if name.startswith(f"{module}.")}
-
-    def _starred_files(self, syntax: ModuleSyntax) -> set[Unit]:
-        return {(s, FILE) for s in syntax.stars if self._modules.owns(s)}
-
-    def _add_binding(
-        self, module: str, syntax: ModuleSyntax, name: str, rest: Chain, reach: Reach
-    ) -> bool:
-        """Adds all that a module may bind a name to, and tells whether that is shown.
-
-        A name may be bound more than once, as in ``try: from .fast import f`` with a
-        slow ``f`` beside it, and a star import may hide a builtin.
-        """
-        if name in syntax.symbols:
-            reach.units.add((module, name))
-        for target in syntax.imports.get(name, ()):
-            is_submodule = target == f"@{module}:{name}"
-            reach.add(
-                self._target(f"@{module}.{name}" if is_submodule else target, rest)
-            )
-        return self._add_starred(syntax, name, rest, reach) or _binds(syntax, name)
-
-    def _add_starred(
-        self, syntax: ModuleSyntax, name: str, rest: Chain, reach: Reach
-    ) -> bool:
-        """The same of star imports, and of those in the modules that they name."""
-        is_shown = False
-        seen: set[str] = set()
-        pending = list(syntax.stars)
-        while pending:
-            source = pending.pop()
-            if source in seen:
-                continue
-            seen.add(source)
-            outline = self._modules.syntax(source)
-            if not self._modules.owns(source):
-                reach.add(_foreign(".".join((source, name, *rest))))
-            elif outline is None:
-                continue
-            elif _binds(outline, name) or self._modules.exists(f"{source}.{name}"):
-                reach.add(self._target(f"@{source}:{name}", rest))
-                is_shown = True
-            else:
-                pending.extend(outline.stars)
-        return is_shown
-
-    def _target(self, target: str, attributes: Chain) -> Reach:
-        """What an import target with further attributes stands for."""
-        module, _, name = target[1:].partition(":")
-        rest = [*([name] if name else []), *attributes]
-        if not self._modules.owns(module):
-            return _foreign(".".join((module, *rest)))
-        while True:
-            syntax = self._modules.syntax(module)
-            here = f"{module}.{rest[0]}" if rest else ""
-            if syntax and rest and _shows(syntax, module, rest[0]):
-                return self.resolve(module, tuple(rest))
-            if not rest or not self._modules.exists(here):
-                break
-            module, rest = here, rest[1:]
-        return self._leftover(module, syntax, rest)
-
-    def _leftover(
-        self, module: str, syntax: ModuleSyntax | None, rest: list[str]
-    ) -> Reach:
-        """A module itself, or a name that its source does not show."""
-        reach = Reach()
-        if rest and rest[0] in {"__name__", "__version__", "__all__"}:
-            reach.units.add((module, IMPORT))
-        elif rest and rest[0] == "__file__":
-            reach.resources.add(module)
-        elif (
-            not rest
-            or syntax is None
-            or not self._add_starred(syntax, rest[0], tuple(rest[1:]), reach)
-        ):
-            is_told = rest and syntax and "__getattr__" in syntax.symbols
-            reach.units.add((module, "__getattr__" if is_told else FILE))
-        reach.units.add((module, IMPORT))
-        return reach
-
-
-def _shows(syntax: ModuleSyntax, module: str, name: str) -> bool:
-    """Whether the module's source binds the name to more than its own submodule."""
-    targets = syntax.imports.get(name, ())
-    return name in syntax.symbols or any(t != f"@{module}:{name}" for t in targets)
-
-
-def _binds(syntax: ModuleSyntax, name: str) -> bool:
-    return name in syntax.symbols or name in syntax.imports
 
 
 def symbols_of(syntax: ModuleSyntax, name: str) -> list[Symbol]:
@@ -365,14 +228,3 @@ def symbols_of(syntax: ModuleSyntax, name: str) -> list[Symbol]:
     if name.startswith(EFFECT):
         return [syntax.effects[int(name.removeprefix(EFFECT))]]
     return [syntax.symbols[name]] if name in syntax.symbols else []
-
-
-def _foreign(dotted: str) -> Reach:
-    """A name of a package whose source does not count."""
-    return Reach(
-        packages=package_of(dotted),
-        imports_by_name=dotted.startswith(_IMPORTING),
-        is_dynamic=dotted.startswith(_DYNAMIC_CALLS)
-        and not dotted.startswith(_RESOURCES),
-        reads_documentation=dotted.startswith(_DOCUMENTATION),
-    )
