@@ -336,6 +336,10 @@ class Point:
 def helper(x):
     return x
 
+def tagged(function):
+    TABLE[function.__name__] = function
+    return function
+
 def put(table, x):
     table["a"] = x
 
@@ -352,6 +356,8 @@ def use(name):
         ("squares = [register(n, lambda x: 1) for n in 'st']", "use('s')"),
         ("half = Rule('h', 1)", "Rule.known['h']"),
         ("class Half(Base):\n    factor = 1", "Meta.known['Half']"),
+        ("class A:\n    register('s', 1)", "use('s')"),
+        ("class A:\n    @tagged\n    def f(self):\n        return 1", "use('f')"),
         ("for name in 'ab':\n    TABLE[name] = 1", "use('a')"),
         ("TABLE |= {'a': 1}", "use('a')"),
         ("put(TABLE, 1)", "use('a')"),

@@ -11,7 +11,7 @@ from .content import Contents
 from .memory import Memory
 from .syntax import ModuleSyntax, Symbol, parse_module
 
-_FORMAT = 8  # raised whenever what is kept of a module changes
+_FORMAT = 9  # raised whenever what is kept of a module changes
 
 
 class Modules:

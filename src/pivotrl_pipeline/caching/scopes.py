@@ -7,8 +7,15 @@ code.
 
 import ast
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+
+from .bindings import (
+    COMPREHENSIONS,
+    ImportTargets,
+    Scope,
+    class_scope,
+    function_scope,
+)
 
 Chain = tuple[str, ...]
 """``("pivots", "select")`` for ``pivots.select``.
@@ -16,21 +23,6 @@ Chain = tuple[str, ...]
 A first part ``@module`` or ``@module:name`` is a name imported inside a function,
 ``!module`` an import statement there, and ``""`` an unknown object (only its special
 attributes such as ``__doc__`` are told)."""
-
-ImportTargets = Callable[[ast.Import | ast.ImportFrom], dict[str, str]]
-
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-
-
-@dataclass
-class _Scope:
-    """One function's, class's or comprehension's own names."""
-
-    is_class: bool = False
-    bound: set[str] = field(default_factory=set)
-    imports: dict[str, set[str]] = field(default_factory=dict)
-    declared_global: set[str] = field(default_factory=set)
 
 
 def global_references(
@@ -58,7 +50,7 @@ def references_and_changes(
 class _References(ast.NodeVisitor):
     def __init__(self, import_targets: ImportTargets) -> None:
         self._import_targets = import_targets
-        self._scopes: list[_Scope] = []
+        self._scopes: list[Scope] = []
         self._class = ""
         self.found: set[Chain] = set()
         self.changed: set[Chain] = set()
@@ -146,12 +138,12 @@ class _References(ast.NodeVisitor):
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self._defaults(node.args)
-        self._inside(_function_scope(node, self._import_targets), [node.body])
+        self._inside(function_scope(node, self._import_targets), [node.body])
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         for outer in (*node.decorator_list, *node.bases, *node.keywords):
             self.visit(outer)
-        scope = _class_scope(node, self._import_targets)
+        scope = class_scope(node, self._import_targets)
         if not self._scopes:
             self._class = node.name
         self._inside(scope, node.body)
@@ -168,7 +160,7 @@ class _References(ast.NodeVisitor):
         self._annotation(node.annotation)
 
     def generic_visit(self, node: ast.AST) -> None:
-        if isinstance(node, _COMPREHENSIONS):
+        if isinstance(node, COMPREHENSIONS):
             self._comprehension(node)
         else:
             super().generic_visit(node)
@@ -181,7 +173,7 @@ class _References(ast.NodeVisitor):
             if isinstance(argument, ast.arg):
                 self._annotation(argument.annotation)
         self._annotation(node.returns)
-        self._inside(_function_scope(node, self._import_targets), node.body)
+        self._inside(function_scope(node, self._import_targets), node.body)
 
     def _defaults(self, arguments: ast.arguments) -> None:
         for default in (*arguments.defaults, *arguments.kw_defaults):
@@ -206,7 +198,7 @@ class _References(ast.NodeVisitor):
         results = (
             [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         )
-        self._inside(_Scope(bound=targets), [*inner, *results])
+        self._inside(Scope(bound=targets), [*inner, *results])
 
     def _annotation(self, annotation: ast.expr | None) -> None:
         """Follows annotations, written as text or not: Kedro acts on them."""
@@ -217,7 +209,7 @@ class _References(ast.NodeVisitor):
             with contextlib.suppress(SyntaxError):
                 self._annotation(ast.parse(text, mode="eval").body)
 
-    def _inside(self, scope: _Scope, nodes: Iterable[ast.AST]) -> None:
+    def _inside(self, scope: Scope, nodes: Iterable[ast.AST]) -> None:
         self._scopes.append(scope)
         for node in nodes:
             self.visit(node)
@@ -239,72 +231,6 @@ class _References(ast.NodeVisitor):
             if not scope.is_class and (found or name in scope.bound):
                 return  # a class's name may be bound only later: limit = limit
         self.found.add((name, *attributes))
-
-
-def _function_scope(
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, targets: ImportTargets
-) -> _Scope:
-    body = node.body if isinstance(node.body, list) else [node.body]
-    scope = _bindings(body, targets)
-    scope.bound |= {arg.arg for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
-    scope.bound |= _type_parameters(node)
-    scope.bound -= scope.declared_global
-    return scope
-
-
-def _class_scope(node: ast.ClassDef, targets: ImportTargets) -> _Scope:
-    scope = _bindings(node.body, targets)
-    scope.bound |= _type_parameters(node)
-    scope.bound -= scope.declared_global
-    scope.is_class = True
-    return scope
-
-
-def _type_parameters(node: ast.AST) -> set[str]:
-    return {parameter.name for parameter in getattr(node, "type_params", [])}
-
-
-def _bindings(body: Iterable[ast.AST], targets: ImportTargets) -> _Scope:
-    """Names that the statements bind, without those of scopes inside them."""
-    scope = _Scope()
-    pending = list(body)
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            scope.bound.add(node.name)
-            continue
-        if isinstance(node, ast.Lambda):
-            continue
-        if isinstance(node, _COMPREHENSIONS):
-            scope.bound |= _walrus_names(node)
-            continue
-        _bind(node, scope, targets)
-        pending.extend(ast.iter_child_nodes(node))
-    return scope
-
-
-def _bind(node: ast.AST, scope: _Scope, targets: ImportTargets) -> None:
-    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-        scope.bound.add(node.id)
-    elif isinstance(node, ast.Import | ast.ImportFrom):
-        for name, target in targets(node).items():
-            scope.imports.setdefault(name, set()).add(target)
-    elif isinstance(node, ast.Global):
-        scope.declared_global |= set(node.names)
-    elif isinstance(node, ast.Nonlocal):
-        pass
-    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
-        scope.bound |= {node.name} if node.name else set()
-    elif isinstance(node, ast.MatchMapping):
-        scope.bound |= {node.rest} if node.rest else set()
-
-
-def _walrus_names(node: ast.AST) -> set[str]:
-    return {
-        inner.target.id
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.NamedExpr) and isinstance(inner.target, ast.Name)
-    }
 
 
 def _quoted(annotation: ast.expr) -> Iterator[str]:

@@ -8,29 +8,25 @@ What a module does on import beyond binding names is its *effects*.
 
 import ast
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .scopes import (
-    Chain,
-    ImportTargets,
-    global_references,
-    references_and_changes,
+from .bindings import ImportTargets
+from .scopes import Chain, global_references, references_and_changes
+from .statements import (
+    COMPOUND,
+    DEFINITIONS,
+    bound_names,
+    called_for_effect,
+    called_for_result,
+    changed_names,
+    given_for_effect,
+    has_expression,
+    members,
+    never_at_import,
+    without_docstrings,
 )
 from .values import digest_text
-
-_COMPOUND = (
-    ast.If,
-    ast.For,
-    ast.While,
-    ast.Try,
-    ast.TryStar,
-    ast.With,
-    ast.Match,
-    ast.AsyncFor,
-    ast.AsyncWith,
-)
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True)
@@ -98,33 +94,33 @@ class _Reader:
         for statement in body:
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 self._import(statement, executed=True)
-            elif isinstance(statement, _DEFINITIONS):
+            elif isinstance(statement, DEFINITIONS):
                 self._statements.setdefault(statement.name, []).append(statement)
             else:
                 pending.append(statement)
-                for name in _bound_names(statement):
+                for name in bound_names(statement):
                     self._statements.setdefault(name, [])
         for statement in pending:
             self._sort(statement)
 
     def _sort(self, statement: ast.stmt) -> None:
-        if isinstance(statement, ast.If) and _never_at_import(statement):
+        if isinstance(statement, ast.If) and never_at_import(statement):
             self._imports_inside(statement, executed=False)
             return
-        if isinstance(statement, _COMPOUND):
+        if isinstance(statement, COMPOUND):
             self._imports_inside(statement, executed=True)
         if isinstance(statement, ast.Expr) and isinstance(
             statement.value, ast.Constant
         ):
             return
-        changed = _changed_names(statement)
-        owners = _bound_names(statement) | (changed & self._statements.keys())
+        changed = changed_names(statement)
+        owners = bound_names(statement) | (changed & self._statements.keys())
         for name in owners:
             self._statements.setdefault(name, []).append(statement)
         is_effect = (
             not owners
             or not changed.isdisjoint(self._imports)
-            or (isinstance(statement, _COMPOUND) and _calls(statement))
+            or (isinstance(statement, COMPOUND) and has_expression(statement))
         )
         if is_effect and not isinstance(statement, ast.Pass | ast.Global):
             self._effects.append(statement)
@@ -172,7 +168,7 @@ def _parts_in_use(statements: list[ast.stmt]) -> dict[str, list[ast.stmt]]:
         return parts
     for use, unused in (("load", {"save", "_save"}), ("save", {"load", "_load"})):
         kept = copy.copy(statements[0])
-        kept.body = [s for s in kept.body if not _bound_names(s) & unused]
+        kept.body = [s for s in kept.body if not bound_names(s) & unused]
         mentioned = {n.attr for n in ast.walk(kept) if isinstance(n, ast.Attribute)}
         if len(kept.body) < len(statements[0].body) and not mentioned & unused:
             parts[use] = [kept]
@@ -205,21 +201,21 @@ def _source_module(node: ast.ImportFrom, package: str) -> str:
 
 def _symbol(statements: list[ast.stmt], targets: ImportTargets) -> Symbol:
     chains, changes = references_and_changes(statements, targets)
-    bare = [_without_docstrings(statement) for statement in statements]
+    bare = [without_docstrings(statement) for statement in statements]
     documented = _dump(statements)
     return Symbol(
         digest=_dump(bare),
         documented_digest=documented,
         references=sorted(chains),
-        callees=sorted(global_references(_called(statements), targets)),
-        makers=sorted(global_references(_makers(statements), targets)),
-        given=sorted(global_references(_given(statements), targets)),
+        callees=sorted(global_references(called_for_effect(statements), targets)),
+        makers=sorted(global_references(called_for_result(statements), targets)),
+        given=sorted(global_references(given_for_effect(statements), targets)),
         changes=sorted(changes),
         methods=sorted(
             name
             for statement in statements
             if isinstance(statement, ast.ClassDef)
-            for name in _members(statement)
+            for name in members(statement)
         ),
         bases=sorted(
             chain
@@ -230,115 +226,5 @@ def _symbol(statements: list[ast.stmt], targets: ImportTargets) -> Symbol:
     )
 
 
-def _called(statements: Iterable[ast.stmt]) -> Iterator[ast.expr]:
-    """What importing the module calls for its effect."""
-    for statement in statements:
-        if isinstance(statement, _DEFINITIONS):
-            yield from statement.decorator_list
-            for keyword in getattr(statement, "keywords", []):
-                yield keyword.value
-        else:
-            yield from (call.func for call in _calls_for_effect(statement))
-
-
-def _given(statements: Iterable[ast.stmt]) -> Iterator[ast.expr]:
-    for statement in statements:
-        if not isinstance(statement, _DEFINITIONS):
-            for call in _calls_for_effect(statement):
-                yield from (*call.args, *(keyword.value for keyword in call.keywords))
-
-
-def _calls_for_effect(statement: ast.stmt) -> Iterator[ast.Call]:
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            yield node.value
-
-
-def _makers(statements: Iterable[ast.stmt]) -> Iterator[ast.expr]:
-    """What importing the module calls for its result: ``square = register(f)``."""
-    pending: list[ast.AST] = [s for s in statements if not isinstance(s, _DEFINITIONS)]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.Call):
-            yield node.func
-        if not isinstance(node, (*_DEFINITIONS, ast.Lambda)):
-            pending.extend(ast.iter_child_nodes(node))
-
-
-def _members(statement: ast.ClassDef) -> Iterator[str]:
-    for member in statement.body:
-        yield from _bound_names(member)
-    for keyword in statement.keywords:
-        yield f"{keyword.arg}="
-
-
 def _dump(statements: Iterable[ast.stmt]) -> str:
     return digest_text(*(ast.dump(statement) for statement in statements))
-
-
-def _without_docstrings(statement: ast.stmt) -> ast.stmt:
-    bare = copy.deepcopy(statement)
-    for node in ast.walk(bare):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            body[:] = [inner for inner in body if not _is_text(inner)]
-    return bare
-
-
-def _is_text(statement: ast.AST) -> bool:
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )
-
-
-def _bound_names(statement: ast.stmt) -> set[str]:
-    """Names that a statement binds in its own scope, imports left out."""
-    if isinstance(statement, _DEFINITIONS):
-        return {statement.name}
-    names: set[str] = set()
-    pending: list[ast.AST] = [statement]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, _DEFINITIONS):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        elif not isinstance(node, ast.Lambda | ast.comprehension):
-            pending.extend(ast.iter_child_nodes(node))
-    return names
-
-
-def _changed_names(statement: ast.stmt) -> set[str]:
-    """Names whose object a statement may change: ``T[0] = x``, ``T.add(x)``."""
-    changed: set[str] = set()
-    for node in ast.walk(statement):
-        root: ast.AST | None = None
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            changed.add(node.target.id)
-        elif isinstance(node, ast.Subscript | ast.Attribute):
-            if not isinstance(node.ctx, ast.Load):
-                root = node
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            root = node.value.func
-        while isinstance(root, ast.Subscript | ast.Attribute | ast.Call):
-            root = root.func if isinstance(root, ast.Call) else root.value
-            if isinstance(root, ast.Name):
-                changed.add(root.id)
-    return changed
-
-
-def _calls(statement: ast.stmt) -> bool:
-    return any(isinstance(node, ast.Expr) for node in ast.walk(statement))
-
-
-def _never_at_import(statement: ast.If) -> bool:
-    """Whether it is ``if TYPE_CHECKING`` or ``if __name__ == "__main__"``."""
-    test = statement.test
-    if statement.orelse:
-        return False
-    if isinstance(test, ast.Compare) and isinstance(test.left, ast.Name):
-        return test.left.id == "__name__"
-    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
-    return name == "TYPE_CHECKING"
