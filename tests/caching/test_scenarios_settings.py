@@ -93,7 +93,7 @@ def test_save_arguments_run_the_producer_and_load_arguments_the_consumer(
     project.edit(
         CATALOG,
         "filepath: data/raw.txt}",
-        "filepath: data/raw.txt, fs_args: {open_args_load: {encoding: utf-8}}}",
+        "filepath: data/raw.txt, fs_args: {auto_mkdir: true}}",
     )
     assert project.run().ran == []  # how files are reached is no setting of the data
 
