@@ -1,5 +1,7 @@
 """Edits that change what a function does, whatever the way in which it is reached."""
 
+from pathlib import Path
+
 import pytest
 
 from caching.sample_code import Sources
@@ -426,3 +428,41 @@ def test_other_texts_in_an_annotation_are_no_names(
     }
 
     assert not changes(sources, modules, "nodes", "return x → return x + 1")
+
+
+def test_a_function_captured_twice_counts_at_both_places(sources: Sources) -> None:
+    digests = []
+    for arguments in ("a=g, b=h, c=g", "a=g, b=h, c=h"):
+        sources.write(
+            nodes="def f(x, a, b, c):\n    return x\n\n"
+            "def g(x):\n    return 1\n\ndef h(x):\n    return 2\n",
+            made="from functools import partial\nfrom .nodes import f, g, h\n\n"
+            f"node = partial(f, {arguments})\n",
+        )
+        digests.append(sources.fingerprint(sources.load("made").node).digest)
+
+    assert digests[0] != digests[1]
+
+
+def test_a_function_wrapped_by_another_package_counts(
+    sources: Sources, tmp_path: Path
+) -> None:
+    (tmp_path / "another_package.py").write_text(
+        "def twice(f):\n    return lambda x: f(x) * 2\n"
+    )
+    nodes = "import another_package\n\ndef f(x):\n    return 1\n"
+    sources.write(nodes=f"{nodes}\nnode = another_package.twice(f)\n")
+    node = sources.load("nodes").node
+    before = sources.fingerprint(node).digest
+    sources.write(nodes=nodes.replace("return 1", "return 2"))
+
+    assert sources.fingerprint(node).digest != before
+
+
+def test_a_captured_module_of_another_package_is_named(sources: Sources) -> None:
+    sources.write(
+        nodes="import numpy\n\ndef make(k):\n"
+        "    return lambda x, module=k: module.mean(x)\n\nnode = make(numpy)\n"
+    )
+
+    assert sources.fingerprint(sources.load("nodes").node).packages == {"numpy"}

@@ -29,13 +29,14 @@ class Start:
         self._resolve = resolve
         self.reach = Reach()
         self.captured: list[str] = []
-        self._seen: set[int] = set()
+        self._seen: dict[int, int] = {}
 
     def callable(self, value: object) -> None:
         """Adds what calling ``value`` may run."""
         if id(value) in self._seen:
+            self.captured.append(f"again {self._seen[id(value)]}")
             return
-        self._seen.add(id(value))
+        self._seen[id(value)] = len(self._seen)
         if isinstance(value, functools.partial):
             self.callable(value.func)
             self._capture([*value.args, *sorted(value.keywords.items())])
@@ -64,15 +65,17 @@ class Start:
 
     def _function(self, function: types.FunctionType) -> None:
         module = function.__module__
-        if not self._modules.owns(module) or _is_top_level(function):
+        cells = [cell.cell_contents for cell in function.__closure__ or ()]
+        is_top_level = _is_top_level(function)
+        if not self._modules.owns(module) or is_top_level:
             self._named(module, function.__qualname__)
+            self._capture([] if is_top_level else cells)
             return
         self.captured.append(_code_digest(function.__code__))
         scope = function.__globals__.get("__name__", module)
         package = function.__globals__.get("__package__") or ""
         for chain in sorted(_references(function.__code__, package)):
             self.reach.add(self._resolve(scope, chain))
-        cells = [cell.cell_contents for cell in function.__closure__ or ()]
         self._capture([*(function.__defaults__ or ()), *cells])
         self._capture(sorted((function.__kwdefaults__ or {}).items()))
         if hasattr(function, "__wrapped__"):
@@ -94,7 +97,11 @@ class Start:
             elif callable(value) or isinstance(value, types.MethodType):
                 self.callable(value)
             elif isinstance(value, types.ModuleType):
-                self.reach.units.add((value.__name__, FILE))
+                self.captured.append(value.__name__)
+                if self._modules.owns(value.__name__):
+                    self.reach.units.add((value.__name__, FILE))
+                else:
+                    self.reach.packages |= package_of(value.__name__)
             else:
                 self.captured.append(canonical_json(value))
                 for kind in _classes(value):
@@ -133,7 +140,7 @@ def _classes(value: object) -> Iterator[type]:
 
 
 def _code_digest(code: types.CodeType) -> str:
-    """Of what the code does, and of its arguments' names, by which Kedro binds."""
+    """Of what the code does, and of its arguments, which Kedro binds by name."""
     counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
     return digest_text(
         code.co_code.hex(),
