@@ -8,6 +8,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal
 
+_KINDS: dict[str, tuple[Any, str]] = {
+    "enabled": (bool, "true or false"),
+    "path": (str, "a folder"),
+    "count_versions": (bool, "true or false"),
+    "store_gigabytes": (int | float, "a number of gigabytes"),
+}
+
 
 @dataclass(frozen=True)
 class CacheOptions:
@@ -29,6 +36,10 @@ class CacheOptions:
     """Bound on previous outputs; 0 keeps none."""
 
     def __post_init__(self) -> None:
+        for name, (kind, expected) in _KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind) or (kind is not bool and value is True):
+                raise ValueError(f"cache.{name} is {value!r}; expected {expected}.")
         if self.granularity not in {"symbol", "module"}:
             raise ValueError(
                 f"cache.granularity is {self.granularity!r}; "
@@ -98,7 +109,12 @@ def load_cache_options(config_loader: Any) -> CacheOptions:
         found: Any = config_loader["cache"]
     except (MissingConfigException, KeyError):
         return CacheOptions()
-    section = found.get("cache", {}) if isinstance(found, Mapping) else {}
+    section = (found.get("cache") if isinstance(found, Mapping) else None) or {}
+    if not isinstance(section, Mapping):
+        raise ValueError(
+            f"cache.yml has {section!r} below its key cache; expected options, such as "
+            "store_gigabytes: 5."
+        )
     known = {option.name for option in dataclasses.fields(CacheOptions)}
     unknown = sorted(set(section) - known)
     if unknown:
